@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from hypothesis import strategies as st
 
 from billing.invoice.key import InvoiceReason
-from billing.pricing.rating import RateCard, RateVersion
+from billing.pricing.graduation import MonthlyUsage, graduate
+from billing.pricing.rating import RateCard, RateVersion, Tier
 from billing.report.format import ReportClaim, ReportHeader, ReportLine
 
 START = datetime(2022, 5, 1, tzinfo=UTC)
@@ -50,6 +52,33 @@ def header_of(claims: Iterable[ReportClaim], attribution_id: str = "team:a") -> 
         credits=sum((line.rated.credits for line in lines), Decimal(0)),
         claims=count,
         lines=lines,
+    )
+
+
+def graduated_header(claims: Sequence[ReportClaim], quantity: Decimal) -> ReportHeader:
+    """Return the header of a report with included credits and two tiers; all claims have this quantity."""
+    card = RateCard(
+        (
+            RateVersion(
+                START,
+                {"default": Decimal("0.1666666667")},
+                {"usd": Decimal("0.036")},
+                {},
+                Decimal(10),
+                {"usd": (Tier(Decimal(50), Decimal("0.036")), Tier(None, Decimal("0.0301")))},
+            ),
+        )
+    )
+    duration = sum(each.duration_us for each in claims)
+    usage = card.rate_line("default", START, duration, "usd", duration * quantity)
+    months = [MonthlyUsage("default", START, "2022-05", duration * quantity)]
+    tiers = graduate(card, "usd", months, [usage], used={}, included=lambda _: Decimal(10)).lines
+    lines = tuple(ReportLine(number, line) for number, line in enumerate((usage, *tiers), 1))
+    return replace(
+        header_of(claims),
+        lines=lines,
+        amount=sum(line.rated.amount for line in lines),
+        credits=usage.credits,
     )
 
 

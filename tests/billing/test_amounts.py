@@ -13,12 +13,11 @@ from hypothesis import strategies as st
 
 from billing.errors import MismatchError
 from billing.money import to_major
-from billing.pricing.graduation import MonthlyUsage, graduate
-from billing.pricing.rating import LineKind, RateCard, RateVersion, Tier
+from billing.pricing.rating import LineKind, RateCard, RateVersion
 from billing.report.amounts import ClaimAmount, LineRest, ReportAmounts
 from billing.report.check import ReportCheck
 from billing.report.format import ReportClaim, ReportHeader, ReportLine
-from tests.billing.reports import START, claim, claim_lists, header_of
+from tests.billing.reports import START, claim, claim_lists, graduated_header, header_of
 
 
 def priced(header: ReportHeader, claims: Iterable[ReportClaim]) -> tuple[list[ClaimAmount], tuple[LineRest, ...]]:
@@ -78,36 +77,9 @@ def test_amounts_have_six_decimals_more_than_the_currency(currency: str, amount:
     assert (found.amount, left.amount) == (Decimal(amount), Decimal(rest))
 
 
-def _graduated(claims: list[ReportClaim], quantity: Decimal) -> ReportHeader:
-    """Return the header of a report with included credits, two tiers and a quantity."""
-    card = RateCard(
-        (
-            RateVersion(
-                START,
-                {"default": Decimal("0.1666666667")},
-                {"usd": Decimal("0.036")},
-                {},
-                Decimal(10),
-                {"usd": (Tier(Decimal(50), Decimal("0.036")), Tier(None, Decimal("0.0301")))},
-            ),
-        )
-    )
-    duration = sum(each.duration_us for each in claims)
-    usage = card.rate_line("default", START, duration, "usd", duration * quantity)
-    months = [MonthlyUsage("default", START, "2022-05", duration * quantity)]
-    tiers = graduate(card, "usd", months, [usage], used={}, included=lambda _: Decimal(10)).lines
-    lines = tuple(ReportLine(number, line) for number, line in enumerate((usage, *tiers), 1))
-    return replace(
-        header_of(claims),
-        lines=lines,
-        amount=sum(line.rated.amount for line in lines),
-        credits=usage.credits,
-    )
-
-
 def test_a_line_of_tiers_is_a_rest_of_its_own() -> None:
     claims = [replace(claim(f"i-{n}", end=7_654_321_987 + n), quantity=Decimal("1.5")) for n in range(7)]
-    header = _graduated(claims, Decimal("1.5"))
+    header = graduated_header(claims, Decimal("1.5"))
     found, rests = priced(header, claims)
     assert [rest.kind for rest in rests] == [LineKind.USAGE, LineKind.TIERS]
     assert rests[1].why.startswith("10 credits included, 50 at 0.036, ")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import io
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -70,10 +71,11 @@ def _status(document: dict[str, Any]) -> tuple[dict[str, Decimal], dict[str, Dec
 
 async def test_every_sheet_adds_up_to_the_period(system: System, perdure: Perdure) -> None:
     await _month(system, perdure)
-    made, status, folder = await asyncio.gather(
+    made, status, folder, summary = await asyncio.gather(
         perdure("export", "2022-05", "--to", "may.xlsx"),
         perdure("period", "status", "2022-05", "--json"),
         perdure("export", "2022-05", "--format", "csv", "--to", "may"),
+        perdure("summary", "2022-05", "-o", "csv"),
     )
     assert (made.status, made.err) == (0, "2022-05 written to may.xlsx\n")
     content = (perdure.cwd / "may.xlsx").read_bytes()
@@ -87,7 +89,8 @@ async def test_every_sheet_adds_up_to_the_period(system: System, perdure: Perdur
     assert set(live) == {"USD", "EUR", "JPY"}
     assert _by_currency(sheets["Lines"], "Amount") == _by_currency(sheets["Usage by day"], "Amount") == live
     net = {currency: amount - credited.get(currency, 0) for currency, amount in live.items()}
-    assert _by_currency(invoices, "Net") == _by_currency(sheets["Summary"], "Net") == net
+    summed = {row["currency"]: Decimal(row["net"]) for row in csv.DictReader(io.StringIO(summary.out))}
+    assert _by_currency(invoices, "Net") == summed == _by_currency(sheets["Summary"], "Net") == net
     assert _by_currency(sheets["Credits"], "Counts") == credited == {"EUR": Decimal("1.23")}
     assert total(sheets["Refunds"], "Counts") == Decimal("0.50")
     assert set(column(sheets["Check"], "Difference")) == {0}

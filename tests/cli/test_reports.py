@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import io
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -16,10 +17,10 @@ import pytest
 from pyarrow import parquet
 from sqlalchemy import text
 
-from billing.report.format import ReportClaim, encode_claim, encode_header
+from billing.report.format import ReportClaim, ReportHeader, encode_claim, encode_header
 from storage.postgres.database import Database
 from storage.reports.store import ReportStore
-from tests.billing.reports import claim, header_of
+from tests.billing.reports import claim, graduated_header, header_of
 from tests.cli.conftest import Perdure
 from tests.sheets.reading import column, computed, formulas, opened, total
 
@@ -41,9 +42,9 @@ async def report_id(report_store_url: str, perdure: Perdure) -> str:
     return (await ReportStore(report_store_url).publish("2022-05", "team:a", content())).report_id
 
 
-async def _published(report_store_url: str, claims: Sequence[ReportClaim]) -> str:
+async def _published(report_store_url: str, claims: Sequence[ReportClaim], header: ReportHeader | None = None) -> str:
     async def content() -> AsyncIterator[bytes]:
-        yield encode_header(header_of(claims)) + b"".join(encode_claim(item) for item in claims)
+        yield encode_header(header or header_of(claims)) + b"".join(encode_claim(item) for item in claims)
 
     return (await ReportStore(report_store_url).publish("2022-05", "team:a", content())).report_id
 
@@ -150,6 +151,18 @@ async def test_the_sheets_of_a_report_add_up_to_its_invoice(perdure: Perdure, re
     assert column(sheets["Usage"], "Workspace")[:7] == ["=1+1"] * 7
     assert [computed(content, found["Lines"][cell]) for cell in ("J2", "J3")] == column(sheets["Lines"], "Amount")
     assert [computed(content, formula) for formula in found["Usage"].values()][1:] == [credits, amount]
+
+
+async def test_included_credits_and_tiers_are_a_row(perdure: Perdure, report_store_url: str) -> None:
+    perdure.settings["REPORT_STORE_URL"] = report_store_url
+    claims = [replace(claim(f"i-{n}", end=7_654_321_987 + n), quantity=Decimal("1.5")) for n in range(7)]
+    header = graduated_header(claims, Decimal("1.5"))
+    report_id = await _published(report_store_url, claims, header)
+    rows = list(csv.DictReader(io.StringIO((await perdure("report", "export", report_id)).out)))
+    assert [row["row"] for row in rows] == ["usage"] * 7 + ["rounding", "tiers"]
+    assert rows[0]["quantity"] == "1.5"
+    assert rows[-1]["note"].startswith("10 credits included, 50 at 0.036, ")
+    assert sum(Decimal(row["amount"]) for row in rows) == Decimal(header.amount) / 100
 
 
 _INVOICE = """
