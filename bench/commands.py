@@ -79,7 +79,9 @@ async def _measure(instances: int, rounds: int) -> list[Figure]:
 
 
 @contextlib.asynccontextmanager
-async def billed(scratch: Path, instances: int) -> AsyncIterator[tuple[Postgres, dict[str, str]]]:
+async def billed(
+    scratch: Path, instances: int, an_invoice: int = INSTANCES_AN_INVOICE
+) -> AsyncIterator[tuple[Postgres, dict[str, str]]]:
     """Yield a server with a billed month, and the environment of commands on it and on an empty Temporal."""
     place = data_folder(scratch / "postgres", "bench", drop_user())
     server = await ports.start_on_a_port(lambda port: Postgres(place, port, "bench", scratch / "pg.log"))
@@ -88,7 +90,7 @@ async def billed(scratch: Path, instances: int) -> AsyncIterator[tuple[Postgres,
         try:
             url = server.url(DATABASE)
             await upgrade(url)
-            await bill(url, instances, INSTANCES_AN_INVOICE)
+            await bill(url, instances, an_invoice)
             kept = {name: value for name, value in os.environ.items() if name in _INHERITED}
             yield (
                 server,

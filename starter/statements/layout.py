@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from billing.statement.model import Statement
 from starter.statements import words
@@ -54,6 +54,8 @@ def item_columns(statement: Statement, view: StatementView, paper: Paper) -> tup
         ItemColumn(field, heading, count * _CHARACTER + _GAP, characters=count)
         for (field, heading, _), count in zip(ids, characters, strict=True)
     ]
+    left = room - sum(column.width for column in named)
+    named[-1] = replace(named[-1], width=named[-1].width + max(left, 0))
     return (*named, *figures)
 
 
@@ -92,7 +94,7 @@ def _figures(statement: Statement, view: StatementView) -> list[ItemColumn]:
 def _shared(wanted: list[int], room: int) -> list[int]:
     """Return how many characters each column gets: the first one what it wants, up to that of a UUID, if it can.
 
-    The others share what is left, the shortest first, and the last one has the rest.
+    The others share what is left, the shortest first. Room that nobody wants is shared by all.
     """
     given = [min(wanted[0], max(room - _FEWEST * (len(wanted) - 1), _FEWEST), _OF_A_UUID), *(0 for _ in wanted[1:])]
     room -= given[0]
@@ -100,8 +102,7 @@ def _shared(wanted: list[int], room: int) -> list[int]:
     for position, number in enumerate(left):
         given[number] = max(_FEWEST, min(wanted[number], room // (len(left) - position)))
         room -= given[number]
-    given[-1] += max(room, 0)
-    return given
+    return [each + max(room, 0) // len(given) for each in given]
 
 
 def _broken(text: str, most: int) -> list[str]:

@@ -51,15 +51,15 @@ async def pdf_chunks(statement: Statement, letterhead: Letterhead) -> AsyncItera
         )
     with tempfile.TemporaryDirectory(prefix="perdure-statement-") as name:
         folder = Path(name)
-        await asyncio.to_thread(_prepare, folder, statement, letterhead)
+        await asyncio.to_thread(prepare, folder, statement, letterhead)
         await _typeset(folder)
         with (folder / "statement.pdf").open("rb") as file:
             while chunk := file.read(_CHUNK):
                 yield chunk
 
 
-def _prepare(folder: Path, statement: Statement, letterhead: Letterhead) -> None:
-    """Write what Typst reads: the template, the page's texts as JSON, the items of each line, and the logo.
+def prepare(folder: Path, statement: Statement, letterhead: Letterhead) -> None:
+    """Write into the folder what Typst reads: the templates, the page's texts and the items as JSON, and the logo.
 
     Texts reach Typst as values and are never markup.
     """

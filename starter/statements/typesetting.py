@@ -28,13 +28,14 @@ def main() -> None:
     """Compile; an error is one line on standard error, and status 1."""
     folder = Path(sys.argv[1])
     parts = sorted(folder.glob("part-*.json"))
+    compiler = typst.Compiler(root=folder)
     try:
         if len(parts) == 1:
-            _compile(folder, "statement.typ", "statement.pdf", _inputs(parts, 0))
+            _compile(compiler, folder / "statement.typ", folder / "statement.pdf", _inputs(parts, 0))
             return
-        bound = [_part(folder, f"part-{number}.pdf", _inputs(parts, number)) for number in range(len(parts))]
+        bound = [_part(compiler, folder, f"part-{number}.pdf", _inputs(parts, number)) for number in range(len(parts))]
         (folder / "parts.json").write_text(json.dumps(bound))
-        _compile(folder, "bound.typ", "statement.pdf", {})
+        _compile(compiler, folder / "bound.typ", folder / "statement.pdf", {})
     except RuntimeError as error:
         sys.exit(f"typst: {error}")
 
@@ -44,22 +45,21 @@ def _inputs(parts: Sequence[Path], number: int) -> dict[str, str]:
     return {"part": parts[number].name, **{name: "yes" if fact else "no" for name, fact in facts.items()}}
 
 
-def _part(folder: Path, name: str, inputs: dict[str, str]) -> dict[str, Any]:
+def _part(compiler: typst.Compiler, folder: Path, name: str, inputs: dict[str, str]) -> dict[str, Any]:
     """Compile a part. Returns its file and the number of its pages."""
-    _compile(folder, "statement.typ", name, inputs)
+    _compile(compiler, folder / "statement.typ", folder / name, inputs)
     count = _COUNT.search((folder / name).read_bytes())
     if count is None:
         raise RuntimeError("the pages of a part cannot be counted")
     for _ in range(_FORGETTING):
-        typst.compile(b"", format="pdf")
+        compiler.compile(b"", format="pdf")
     return {"file": name, "pages": int(count[1])}
 
 
-def _compile(folder: Path, source: str, output: str, inputs: dict[str, str]) -> None:
-    typst.compile(
-        folder / source,
-        output=folder / output,
-        root=folder,
+def _compile(compiler: typst.Compiler, source: Path, output: Path, inputs: dict[str, str]) -> None:
+    compiler.compile(
+        source,
+        output=output,
         format="pdf",
         timestamp=_MADE,
         sys_inputs=inputs,

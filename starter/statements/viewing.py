@@ -227,8 +227,7 @@ def _section(line: StatementLine, currency: str) -> LineSection:
 
 
 def _explanation(statement: Statement, zone: tzinfo) -> str:
-    decimals = item_decimals(statement.currency)
     return (
-        f"Times are in {zone}. Amounts of instances have {decimals} decimals and are not rounded to what can be paid; "
-        "each line is rounded once, and its rounding is shown, so that instances, lines and total add up."
+        f"Times are in {zone}. Amounts of instances have {item_decimals(statement.currency)} decimals; each line is "
+        "rounded once, and its rounding is shown, so that instances, lines and total add up."
     )

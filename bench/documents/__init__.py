@@ -1,0 +1,1 @@
+"""What finance gets: exports of a period, statements of one large invoice."""
