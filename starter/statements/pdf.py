@@ -14,6 +14,7 @@ from importlib.resources import files
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from billing.errors import PermanentError
 from billing.statement.model import Statement
@@ -32,6 +33,8 @@ _PART = 100  # groups of items that are typeset together
 _TEMPLATES = ("statement.typ", "foot.typ", "bound.typ")
 _PAPERS = {Paper.A4: "a4", Paper.LETTER: "us-letter"}
 _INHERITED = ("PATH", "TMPDIR", "LANG")
+_AT_ONCE = 2
+_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
 
 class StatementError(PermanentError):
@@ -110,6 +113,12 @@ def _parts(pieces: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
 
 
 async def _typeset(folder: Path) -> None:
+    """Run Typst, in two processes at a time at most: each takes a core and 150 MB."""
+    async with _turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(_AT_ONCE)):
+        await _run(folder)
+
+
+async def _run(folder: Path) -> None:
     # No settings, so no secrets, and no module of ours.
     environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     process = await asyncio.create_subprocess_exec(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
@@ -38,7 +39,7 @@ async def opened_statement(
     spool = ItemSpool()
     try:
         found = await _read(db, record, store, spool)
-        prove(found)
+        await asyncio.to_thread(prove, found)  # it reads all items
         yield found
     finally:
         spool.close()

@@ -20,12 +20,14 @@ from starter.statements.letterhead import Letterhead, Logo, Paper, letterhead
 from starter.statements.pdf import MOST_ITEMS, StatementError
 from storage.invoices.invoices import move_invoice, record_report
 from storage.postgres.database import Database
+from storage.postgres.roles import CONSOLE, OPERATOR, READER
 from storage.reports.rebuilding import report_content
 from storage.reports.store import ReportStore
 from storage.statements.reading import opened_statement
 from tests.statements.reading import HtmlPage, csv_rows, file_of, pages
 from tests.statements.worlds import ODD, claimed_invoice, finalize, invoice, some_instances
 from tests.storage.usage import execute, instance, may
+from tests.support.roles import as_role
 
 HOSTILE = (
     *("<script>alert(1)</script>", '#import "x": *', "$x^2$ *bold* @ref", "=HYPERLINK(1)", "{{ view }}", "\\u{41}"),
@@ -162,6 +164,17 @@ async def test_a_pdf_of_too_many_instances_names_the_other_forms(db: Database) -
         many = replace(statement, extent=replace(statement.extent, items=MOST_ITEMS + 1))
         with pytest.raises(StatementError, match="50,001 instances are too many for a PDF"):
             await file_of(many, StatementForm.PDF)
+
+
+@pytest.mark.parametrize("role", [OPERATOR, READER, CONSOLE])
+async def test_who_reads_invoices_reads_statements(db: Database, role: str) -> None:
+    record = await claimed_invoice(db, some_instances())
+    own = Database(as_role(f"postgresql://{db.place}", role), 1)
+    try:
+        async with opened_statement(own, record) as statement:
+            assert b"Blue Ocean &amp; Sons" in await file_of(statement, StatementForm.HTML)
+    finally:
+        await own.close()
 
 
 async def test_a_claim_that_is_gone_refuses_the_statement(db: Database) -> None:
