@@ -10,14 +10,11 @@ import json
 import re
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import typst
 
-# A PDF says when it was made; a fixed instant gives the same bytes for the same statement.
-_MADE = datetime(2000, 1, 1, tzinfo=UTC)
 # Typst keeps what it has computed until it was not used for ten compilations.
 _FORGETTING = 11
 # The root of a PDF's tree of pages. To ask Typst for their number, it would typeset the part again.
@@ -61,7 +58,6 @@ def _compile(compiler: typst.Compiler, source: Path, output: Path, inputs: dict[
         source,
         output=output,
         format="pdf",
-        timestamp=_MADE,
         sys_inputs=inputs,
         pdf_tags=False,  # they make it twenty times larger: HTML is the accessible form
     )
