@@ -20,7 +20,7 @@ endef
 export PIP_SAYS
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo node promtool test test-fast readme lint types fmt check hooks bench attack attack-api fuzz chaos crash-points record-histories clean
+.PHONY: help install demo node promtool test test-fast readme lint types fmt check hooks bench attack attack-api fuzz chaos crash-points record-histories screenshots clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -104,6 +104,9 @@ chaos: $(STAMP) ## Bill random months while processes are killed
 # after a release, never to hide a change.
 record-histories: $(STAMP) ## Record workflow histories for shapes that have none yet
 	@RECORD_HISTORIES=tests/replay/histories SHAPES="$(SHAPES)" $(BIN)/python -m pytest -q tests/e2e -m history $(ARGS)
+
+screenshots: $(STAMP) ## Make the documents' pictures of the console, in docs/images
+	@PERDURE_TEST_BROWSER=1 PERDURE_TEST_SCREENSHOTS=docs/images $(BIN)/python -m pytest -q -n 0 tests/console/browser/test_screenshots.py
 
 crash-points: $(STAMP) ## Kill a process before and after every write
 	@$(BIN)/python -m campaigns.crash $(ARGS)

@@ -39,7 +39,7 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-async def seeded(databases: Databases, temporal_client: Client, scratch: Path) -> AsyncIterator[Seeded]:
+async def seeded(databases: Databases, temporal_client: Client, scratch: Path) -> Seeded:
     folder = scratch / "console"
     folder.mkdir()
 
@@ -53,7 +53,8 @@ async def seeded(databases: Databases, temporal_client: Client, scratch: Path) -
         async with running_system(
             temporal_client, template, emulator, folder, rate_card=RATES, audit_settle_seconds=0.0
         ) as system:
-            months = await seed(system)
-            yield Seeded(template, months, system.settings, system.client)
+            months = await seed(system, folder)
     finally:
         await emulator.stop()
+    # A database can be copied only while nobody uses it: what billed the months has stopped.
+    return Seeded(template, months, system.settings, system.client)

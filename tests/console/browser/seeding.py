@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from billing.invoice.credit_notes import CreditKind, CreditOrder
 from billing.invoice.states import InvoiceState
 from billing.usage.rows import AccountRow
-from contracts import workflow_ids
 from contracts.messages.invoices import ApproveInvoice
 from contracts.names import Updates
 from storage.accounts import accounts, policies
@@ -28,6 +28,7 @@ from tests.console.browser.accounts import (
     account_rows,
     instance_rows,
 )
+from tests.console.browser.surroundings import add_schedules, add_sources
 from tests.e2e.audits import start_audit
 from tests.e2e.credits import credit
 from tests.e2e.decisions import void
@@ -63,8 +64,13 @@ def month_starts(now: datetime) -> list[datetime]:
     return starts
 
 
-async def seed(system: System) -> SeededMonths:
-    """Bill three months, with everything that can become of an invoice; at the end nothing is in progress."""
+async def seed(system: System, folder: Path) -> SeededMonths:
+    """Bill three months, with everything that can become of an invoice; at the end nothing is in progress.
+
+    Args:
+        system: a running product, whose database is empty but for its tables.
+        folder: for the files of sources.
+    """
     now = datetime.now(UTC).replace(microsecond=0)
     starts = month_starts(now)
     first, second, last, running = (f"{start:%Y-%m}" for start in starts)
@@ -77,8 +83,10 @@ async def seed(system: System) -> SeededMonths:
     await system.run_period_until_blocked(last)
     await _until_last_month_waits(system, months)
     await _afterwards(system, months)
+    await add_sources(system, folder)
     await until_rested(system)
     await (await start_audit(system)).result()
+    await add_schedules(system)
     return months
 
 
@@ -134,8 +142,3 @@ async def _afterwards(system: System, months: SeededMonths) -> None:
     await credit(system, credited, CreditOrder(CreditKind.AMOUNT, "Outage on two days", amount=250))
     await void(system, months.key(VOIDED))
     await void(system, months.key(WRITTEN_OFF), write_off=True)
-
-
-def workflow_of(months: SeededMonths) -> str:
-    """Return the id of the workflow of the last billed month."""
-    return workflow_ids.billing_period(months.last)

@@ -19,7 +19,7 @@ _SCRIPTS = Path(__file__).parent / "checks"
 
 
 @dataclass(frozen=True)
-class Look:
+class Display:
     """A window: its width in pixels, and whether the system's colours are dark."""
 
     width: int
@@ -29,8 +29,8 @@ class Look:
         return f"{self.width}-{'dark' if self.dark else 'light'}"
 
 
-DESK, DESK_DARK, PHONE, PHONE_DARK = Look(1400, False), Look(1400, True), Look(390, False), Look(390, True)
-LOOKS = (DESK, DESK_DARK, PHONE, PHONE_DARK)
+DESK, DESK_DARK, PHONE, PHONE_DARK = Display(1400, False), Display(1400, True), Display(390, False), Display(390, True)
+DISPLAYS = (DESK, DESK_DARK, PHONE, PHONE_DARK)
 
 
 @dataclass
@@ -70,12 +70,12 @@ class Visitor:
 
 @asynccontextmanager
 async def visiting(
-    browser: Browser, origin: str, look: Look, *, scripts: bool = True, cookies: Sequence[Any] = ()
+    browser: Browser, origin: str, display: Display, *, scripts: bool = True, cookies: Sequence[Any] = ()
 ) -> AsyncIterator[Visitor]:
-    """Yield a visitor with this look. No request of it leaves the machine, and each attempt is a complaint."""
+    """Yield a visitor with this display. No request of it leaves the machine, and each attempt is a complaint."""
     context = await browser.new_context(
-        viewport={"width": look.width, "height": 900},
-        color_scheme="dark" if look.dark else "light",
+        viewport={"width": display.width, "height": 900},
+        color_scheme="dark" if display.dark else "light",
         reduced_motion="reduce",
         java_script_enabled=scripts,
         locale="en-GB",
@@ -124,7 +124,9 @@ async def focus_faults(page: Page) -> list[str]:
     for _ in range(len(wanted) + 5):
         await page.keyboard.press("Tab")
         found = await page.evaluate(script, "focused")
-        if found is None or found["name"] in reached:
+        if found is None:  # past the last control; the next Tab goes to the first
+            continue
+        if found["name"] in reached:
             break
         reached.add(found["name"])
         if not found["visible"]:
