@@ -30,6 +30,7 @@ routes = web.RouteTableDef()
 
 _FEW = 6
 _CURRENCIES = 3
+_FEWEST_MONTHS = 6
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ async def _waiting(own: ConsoleServices, now: datetime) -> tuple[list[WaitingLin
     things = await read_waiting(own.db, terms, most=_FEW)
     counted = await read_waiting_totals(own.db, terms)
     persons = [each for each in things if each.person]
-    return waiting_lines(persons[:_FEW]), sum(each.things for each in counted if each.person)
+    return await waiting_lines(own.db, persons[:_FEW]), sum(each.things for each in counted if each.person)
 
 
 async def _plots(db: Database, present: BillingPeriod) -> list[Plot]:
@@ -156,7 +157,7 @@ async def _plots(db: Database, present: BillingPeriod) -> list[Plot]:
             bars_of(((each.period, each) for each in months), currency),
             currency,
             "Month",
-            _year_up_to(end),
+            _months_up_to(end, min(each.period for each in months)),
             series_of(months),
         )
         for currency in currencies[:_CURRENCIES]
@@ -168,10 +169,11 @@ def _year_before(month: BillingPeriod) -> BillingPeriod:
     return BillingPeriod(month.year - 1, month.month)
 
 
-def _year_up_to(month: BillingPeriod) -> tuple[str, ...]:
-    months = [_year_before(month)]
-    while months[-1] != month:
-        months.append(months[-1].next())
+def _months_up_to(month: BillingPeriod, first: str) -> tuple[str, ...]:
+    """Return the months from the first that brought something, at most thirteen, and enough for a picture."""
+    months = [month]
+    while len(months) < _FEWEST_MONTHS or (str(months[0]) > first and months[0] != _year_before(month)):
+        months.insert(0, months[0].previous())
     return tuple(map(str, months))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,19 +12,27 @@ from aiohttp import web
 from starter.acting.offers import Offer, waiting_offer
 from starter.console.frame import page
 from starter.console.services import services
+from storage.lookup.naming import names_of
+from storage.postgres.database import Database
 from storage.waiting.kinds import RESOLUTIONS
 from storage.waiting.waiting import WaitingThing, WaitingTotal, read_waiting, read_waiting_totals
 
 routes = web.RouteTableDef()
 
 _MOST_OF_A_KIND = 50
+_CODE = re.compile(r"[A-Z][A-Za-z]+Error: ")
+"""The name of an error in the code, which says nothing to people."""
 
 
 @dataclass(frozen=True)
 class WaitingLine:
-    """A thing that waits. `to`: its page, "" if it has none. `offer`: what resolves it here; else `command` does."""
+    """A thing that waits. `to`: its page, "" if it has none. `offer`: what resolves it here; else `command` does.
+
+    `name`: of its account, "" if it has none.
+    """
 
     what: str
+    name: str
     subject: str
     to: str
     since: datetime
@@ -51,22 +60,24 @@ async def waiting(request: web.Request) -> web.Response:
     terms = own.terms(datetime.now(UTC))
     things = await read_waiting(own.db, terms, most=_MOST_OF_A_KIND)
     view = WaitingView(
-        waiting_lines([each for each in things if each.person]),
-        waiting_lines([each for each in things if not each.person]),
+        await waiting_lines(own.db, [each for each in things if each.person]),
+        await waiting_lines(own.db, [each for each in things if not each.person]),
         _more(await read_waiting_totals(own.db, terms)),
     )
     return page(request, "pages/waiting.html", "Waiting", view)
 
 
-def waiting_lines(things: Sequence[WaitingThing]) -> list[WaitingLine]:
+async def waiting_lines(db: Database, things: Sequence[WaitingThing]) -> list[WaitingLine]:
     """Return the things as lines, in their order."""
+    names = await names_of(db, {each.attribution_id for each in things if each.attribution_id})
     return [
         WaitingLine(
             what=RESOLUTIONS[each.kind].words[0].rstrip(":"),
+            name=names.get(each.attribution_id or "", ""),
             subject=each.subject,
             to=_page_of(each),
             since=each.since,
-            reason=each.reason,
+            reason=_CODE.sub("", each.reason, count=1),
             amounts=each.amounts,
             duration_us=each.duration_us,
             things=each.things,

@@ -20,7 +20,7 @@ HOURS = "hours"
 
 _OTHERS = "others"
 _HOUR_US = 3_600_000_000
-_HEIGHT = 220
+_HEIGHT = 180
 _LABEL = "length(datum.value) > 7 ? substring(datum.value, 5) : datum.value"  # 05-31 instead of 2022-05-31
 
 
@@ -116,7 +116,7 @@ def _chart(
                 axis=altair.Axis(labelAngle=0, ticks=False, labelExpr=_LABEL),
             ),
             y=altair.Y(
-                "value:Q", title=unit.upper() if unit != HOURS else "h", axis=altair.Axis(format="~s", tickCount=4)
+                "value:Q", title=unit.upper() if unit != HOURS else "h", axis=altair.Axis(format=",", tickCount=4)
             ),
             color=altair.Color("series:N", scale=scale, legend=None),
             order=altair.Order("order:Q"),

@@ -107,7 +107,7 @@ async def period(request: web.Request) -> web.Response:
         previous=str(month.previous()),
         next=str(month.next()),
         offers=period_offers(name, held=held),
-        waiting=waiting_lines(waiting[:_MOST_WAITING]),
+        waiting=await waiting_lines(own.db, waiting[:_MOST_WAITING]),
         currencies=_by_currency(classes),
         largest=[LargestAccount(each, change_in_words(each.net, each.before)) for each in largest],
         plots=await _plots(days, month),
