@@ -116,7 +116,7 @@ def _chart(
                 axis=altair.Axis(labelAngle=0, ticks=False, labelExpr=_LABEL),
             ),
             y=altair.Y(
-                "value:Q", title=unit.upper() if unit != HOURS else "h", axis=altair.Axis(format=",", tickCount=4)
+                "value:Q", title=unit.upper() if unit != HOURS else "h", axis=altair.Axis(format=",~f", tickCount=4)
             ),
             color=altair.Color("series:N", scale=scale, legend=None),
             order=altair.Order("order:Q"),

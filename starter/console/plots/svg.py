@@ -18,8 +18,10 @@ LINE, TEXT = "#f10001", "#f10002"
 _VARIABLES = {**{mark: f"var(--plot-{number})" for number, mark in enumerate(COLOURS, 1)}}
 _VARIABLES |= {LINE: "var(--plot-line)", TEXT: "var(--plot-text)"}
 _COLOUR = re.compile(r'"(#f[01]0000?[0-9])"')
+_PARTS = re.compile(r' (role="graphics-[a-z]+"|aria-roledescription="[^"]*")')
+"""What the renderer says of a picture's parts: the picture as a whole has a description, and a table below it."""
 _CONFIG: dict[str, Any] = {
-    "aria": False,  # the picture as a whole has a description, and a table stands below it
+    "aria": False,
     "background": None,
     "font": "sans-serif",
     "view": {"stroke": None},
@@ -46,6 +48,6 @@ def svg(chart: dict[str, Any], title: str, description: str) -> str:
         description: the same in a sentence, for those who cannot see it.
     """
     rendered: str = vl_convert.vegalite_to_svg({**chart, "config": _CONFIG})
-    coloured = _COLOUR.sub(lambda found: f'"{_VARIABLES[found[1]]}"', rendered)
+    coloured = _COLOUR.sub(lambda found: f'"{_VARIABLES[found[1]]}"', _PARTS.sub("", rendered))
     label = escape(f"{title}. {description}")
     return coloured.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
