@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 from temporalio.api.enums.v1 import IndexedValueType
@@ -32,6 +34,7 @@ WORKER_HEARTBEAT = timedelta(seconds=10)
 """How often a worker tells Temporal that it runs: soon after it was killed, `temporal/pollers.py` knows."""
 
 _CONNECT_SECONDS = 15.0
+_NOT_CONNECTED = "Failed client connect"  # the SDK has no class for it
 
 
 class TemporalUnavailableError(UnavailableError):
@@ -66,6 +69,21 @@ async def connect(*, metrics_port: int | None = None, lazy: bool = False, logs: 
         if "ConnectError" in text:
             text = "cannot be reached"
         raise TemporalUnavailableError(f"Temporal at {address}: {text[:200]}; {hint}") from error
+
+
+@contextmanager
+def reached() -> Iterator[None]:
+    """Make one error of what a lazy client raises where it cannot connect.
+
+    Raises:
+        TemporalUnavailableError: the server cannot be reached. Nothing was asked of it.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not str(error).startswith(_NOT_CONNECTED):
+            raise
+        raise TemporalUnavailableError("Temporal cannot be reached") from error
 
 
 def _runtime(metrics_port: int | None, *, logs: bool) -> Runtime:

@@ -67,6 +67,16 @@ class SourceState:
     removed_at: datetime | None
     faults: int
 
+    def status(self, now: datetime) -> str:
+        """Return its status in a word: `ok`, `new`, `late`, `failing` or `removed`."""
+        if self.removed_at is not None:
+            return "removed"
+        if self.error is not None:
+            return "failing"
+        if self.is_stale(now):
+            return "late"
+        return "new" if self.complete_up_to is None else "ok"
+
     def is_stale(self, now: datetime) -> bool:
         """Whether it is further behind than its lag and three reads explain. The audit says the same by its own SQL."""
         complete_up_to = self.complete_up_to or self.registered_at - self.lag

@@ -45,6 +45,27 @@ class AuditRecord:
     checks: tuple[CheckRecord, ...]
 
 
+@dataclass(frozen=True)
+class AuditBrief:
+    """A run in a list: how many checks it has made, and how many discrepancies they have found."""
+
+    id: str
+    scope: AuditScope
+    started_at: datetime
+    finished_at: datetime | None
+    checks: int
+    discrepancies: int
+
+    @property
+    def word(self) -> str:
+        """The result in a word: `running`, `agreed`, `findings`, or `not made` if a check is missing."""
+        if self.discrepancies:
+            return "findings"
+        if self.finished_at is None:
+            return "running"
+        return "agreed" if self.checks == len(Check) else "not made"
+
+
 async def begin_audit(db: Database, audit_id: str, scope: AuditScope, stuck_after: timedelta) -> None:
     """Open a run. Idempotent. Only the newest runs are kept."""
     async with db.transaction() as connection:
@@ -112,6 +133,23 @@ async def newest_audit(db: Database, scope: AuditScope) -> str | None:
         )
         newest: str | None = found.scalar_one_or_none()
         return newest
+
+
+async def recent_audits(db: Database, limit: int) -> list[AuditBrief]:
+    """Return the newest runs, of every scope, newest first."""
+    async with db.transaction(read_only=True) as connection:
+        rows = await connection.execute(statement("audit/runs", "recent"), {"limit": limit})
+        return [
+            AuditBrief(
+                row.id,
+                AuditScope(row.billing_period, row.attribution_id),
+                row.started_at,
+                row.finished_at,
+                int(row.checks),
+                int(row.discrepancies),
+            )
+            for row in rows
+        ]
 
 
 async def finish_audit(db: Database, audit_id: str) -> None:

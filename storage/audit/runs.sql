@@ -49,6 +49,15 @@ WHERE audit_id = :audit_id AND check_name = ANY (CAST(:check_names AS text[]))
 -- name: run
 SELECT id, billing_period, attribution_id, stuck_after, started_at, finished_at FROM audit_run WHERE id = :id;
 
+-- name: recent
+SELECT r.id, r.billing_period, r.attribution_id, r.started_at, r.finished_at, count(c.name) AS checks,
+       coalesce(sum(c.discrepancies), 0) AS discrepancies
+FROM audit_run AS r
+LEFT JOIN audit_check AS c ON c.audit_id = r.id
+GROUP BY r.id
+ORDER BY r.started_at DESC, r.id
+LIMIT :limit;
+
 -- name: checks
 SELECT name, figures, discrepancies FROM audit_check WHERE audit_id = :audit_id;
 

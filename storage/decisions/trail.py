@@ -103,17 +103,31 @@ async def record_request(
 
 
 async def list_decisions(
-    db: Database, *, subject: str | None = None, before: int | None = None, limit: int
+    db: Database,
+    *,
+    subject: str | None = None,
+    kind: DecisionKind | None = None,
+    by: str | None = None,
+    before: int | None = None,
+    limit: int,
 ) -> list[DecisionRecord]:
     """Return up to `limit` decisions, newest first.
 
     Args:
         db: the database.
         subject: only those about it; None: all.
+        kind: only of this kind; None: all.
+        by: only of this person; None: all.
         before: the id of the last one of the page before; None for the first page.
         limit: at most so many.
     """
-    wanted = {"subject": subject, "before": _NEWEST if before is None else before, "limit": limit}
+    wanted = {
+        "subject": subject,
+        "kind": None if kind is None else str(kind),
+        "by": by,
+        "before": _NEWEST if before is None else before,
+        "limit": limit,
+    }
     async with db.transaction(read_only=True) as connection:
         rows = await connection.execute(statement("decisions/trail", "list"), wanted)
         return [record(DecisionRecord, row) for row in rows]

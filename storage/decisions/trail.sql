@@ -6,6 +6,9 @@ ON CONFLICT (request, kind, subject) DO NOTHING;
 -- name: list
 SELECT id, kind, subject, decided_by, reason, decided_at, origin, address
 FROM decision
-WHERE id < :before AND (CAST(:subject AS text) IS NULL OR subject = :subject)
+WHERE id < :before
+  AND (CAST(:subject AS text) IS NULL OR subject = :subject)
+  AND (CAST(:kind AS text) IS NULL OR kind = :kind)
+  AND (CAST(:by AS text) IS NULL OR decided_by = :by)
 ORDER BY id DESC
 LIMIT :limit;

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from billing.audit.kinds import Kind
-from starter.cli.audit.remedies import REMEDIES, what_to_do
+from starter.words.remedies import REMEDIES, what_to_do
 from tests.architecture.sources import ROOT, files
 
 # Words in the audit's SQL that are not kinds.

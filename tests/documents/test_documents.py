@@ -16,9 +16,9 @@ from billing.usage.columns import OTHER_NAMES
 from billing.usage.parsing import COLUMNS, KINDS, REQUIRED, Kind
 from campaigns.attack.campaign import FAMILIES
 from settings import Settings
-from starter.cli.audit.remedies import REMEDIES
 from starter.cli.main import app
 from starter.cli.shell.lazy import LazyCommand
+from starter.words.remedies import REMEDIES
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted(

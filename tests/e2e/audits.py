@@ -25,7 +25,7 @@ from contracts.messages.audit import AuditInput, AuditResult
 from contracts.messages.events import CatchUpInput
 from contracts.names import BILLING_QUEUE, Workflows
 from devstack.servers.emulator import EmulatorServer
-from starter.cli.audit.remedies import REMEDIES
+from starter.words.remedies import REMEDIES
 from storage.accounts import policies
 from storage.audit.runs import audit_findings
 from storage.postgres.upgrade import upgrade

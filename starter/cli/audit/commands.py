@@ -12,18 +12,18 @@ import typer
 from billing.audit.checks import AuditScope, Check
 from billing.audit.finding import Finding
 from billing.errors import InputError
-from billing.money import format_amount
 from billing.periods import BillingPeriod
 from billing.report.canonical import format_instant
 from billing.text import plural
 from billing.usage.warnings import UsageWarning, count
 from settings import Settings, age
 from starter.cli import common, output
-from starter.cli.audit.remedies import what_to_do
 from starter.cli.audit.run import run
 from starter.cli.database import open_database
 from starter.cli.warnings import gather
 from starter.cli.warnings.printing import documents, print_block
+from starter.words.audited import figure_in_words
+from starter.words.remedies import what_to_do
 from storage.audit.runs import AuditRecord, audit_findings, load_audit, newest_audit
 from storage.lookup.naming import payer_id
 from storage.postgres.database import Database
@@ -141,7 +141,7 @@ async def _print(db: Database, audit: AuditRecord) -> None:
     table = output.make_table("", "Check", "Discrepancies", "Figures", right=("Discrepancies",))
     for check in Check:
         record = made.get(check)
-        figures = filter(None, (_figure(*each) for each in record.figures.items())) if record else ()
+        figures = filter(None, (figure_in_words(*each) for each in record.figures.items())) if record else ()
         output.add_row(table, check, record.discrepancies if record else "not made", ", ".join(figures))
     output.print_table(table)
     total = sum(record.discrepancies for record in audit.checks)
@@ -166,16 +166,6 @@ def _last_line(audit: AuditRecord, warnings: list[UsageWarning], *, clean: bool)
     unmade = "; not every check was made" if len(audit.checks) < len(Check) else ""
     warned = f", with {plural(count(warnings), 'warning')}" if warnings else ""
     return f"{result}{unmade}{warned}."
-
-
-def _figure(name: str, value: int | str) -> str:
-    """Return a figure in human units, or "" if it is a duration of zero. JSON keeps every exact figure."""
-    words, _, last = name.rpartition("_")
-    if last == "us" and isinstance(value, int):
-        return f"{words.replace('_', ' ')} {output.hours(value)}" if value else ""
-    if words == "amount" and isinstance(value, int):
-        return format_amount(value, last)
-    return f"{name.replace('_', ' ')} {value}"
 
 
 def _print_finding(check: Check, finding: Finding) -> None:

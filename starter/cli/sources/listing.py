@@ -21,7 +21,7 @@ _NONE = "There are no sources yet: write sources.toml, then `perdure schedule se
 
 _COLUMNS: Sequence[output.Column[SourceState]] = (
     output.Column("Source", lambda state: state.name),
-    output.state("Status", lambda state: status_of(state, datetime.now(UTC))),
+    output.state("Status", lambda state: state.status(datetime.now(UTC))),
     output.instant("Complete up to", lambda state: state.complete_up_to),
     output.Column("Rows", lambda state: state.rows_read if state.read_at else None, show="room", right=True),
     output.Column("Refused", lambda state: state.faults, show="room", right=True),
@@ -65,23 +65,12 @@ async def list_(
         _print_faults(name, faults, states[0].faults)
 
 
-def status_of(state: SourceState, now: datetime) -> str:
-    """Return the status of a source in one word."""
-    if state.removed_at is not None:
-        return "removed"
-    if state.error is not None:
-        return "failing"
-    if state.is_stale(now):
-        return "late"
-    return "new" if state.complete_up_to is None else "ok"
-
-
 def _document(state: SourceState, now: datetime) -> dict[str, Any]:
     behind = None if state.complete_up_to is None else (now - state.complete_up_to).total_seconds()
     return {
         "name": state.name,
         "kind": state.kind,
-        "status": status_of(state, now),
+        "status": state.status(now),
         "every_seconds": state.every.total_seconds(),
         "lag_seconds": state.lag.total_seconds(),
         "stale_after_seconds": None if state.stale_after is None else state.stale_after.total_seconds(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
@@ -22,10 +23,11 @@ class Once:
         known = self._sent.get(request)
         if known is None:
             known = self._sent[request] = asyncio.ensure_future(carry_out())
+            known.add_done_callback(functools.partial(self._forget_failed, request))
             while len(self._sent) > _KEPT:
                 self._sent.popitem(last=False)
-        try:
-            return await asyncio.shield(known)
-        except Exception:
+        return await asyncio.shield(known)
+
+    def _forget_failed(self, request: str, done: asyncio.Future[ActResult]) -> None:
+        if done.cancelled() or done.exception() is not None:
             self._sent.pop(request, None)
-            raise

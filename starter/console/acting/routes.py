@@ -28,6 +28,7 @@ from starter.console.auth.people import person
 from starter.console.frame import page
 from starter.console.said import say
 from starter.console.services import services
+from temporal.client import TemporalUnavailableError, reached
 from temporal.decisions import DecisionError, UnansweredDecisionError
 from temporal.sources import SourceSyncError
 
@@ -97,14 +98,18 @@ async def carry_out(request: web.Request) -> web.Response:
     if not re.fullmatch(r"[0-9a-f-]{36}", given.request):
         raise web.HTTPBadRequest(text="This form is not complete: open its page again.")
     try:
-        proposal = await action.propose(at, given)
+        with reached():
+            proposal = await action.propose(at, given)
     except (InputError, PermanentError):
         proposal = None  # it was done already, by this form: then `Once` knows the answer; or it says why not
     if proposal is not None and (problem := _incomplete(proposal, given)):
         return await _asked(request, given, problem)
     try:
         async with asyncio.timeout(_SECONDS):
-            outcome = await _ONCE.do(given.request, lambda: action.carry_out(at, given))
+            with reached():
+                outcome = await _ONCE.do(given.request, lambda: action.carry_out(at, given))
+    except TemporalUnavailableError as error:
+        raise web.HTTPServiceUnavailable(text=f"{error}: nothing was done. Send it again when it is back.") from None
     except TimeoutError:
         raise web.HTTPServiceUnavailable(text=f"It takes long to answer. {_UNKNOWN}") from None
     except (UnansweredDecisionError, RPCError) as error:
@@ -134,7 +139,8 @@ async def _refused(request: web.Request, given: Given, problem: str) -> web.Resp
 async def _asked(request: web.Request, given: Given, problem: str) -> web.Response:
     name = request.match_info["name"]
     try:
-        proposal = await _action(request).propose(services(request), given)
+        with reached():
+            proposal = await _action(request).propose(services(request), given)
     except (InputError, PermanentError, DecisionError) as error:
         raise web.HTTPConflict(text=f"This is not possible: {_plain(error)}.") from None
     view = AskedView(name, given.text("subject"), given.request, given.reason or proposal.why, proposal, problem)

@@ -13,9 +13,11 @@ from billing.money import format_amount
 
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 _TONES: Mapping[str, str] = {
-    **dict.fromkeys(("paid", "billed", "issued", "settled", "agreed", "running", "active", "won", "good"), "good"),
+    **dict.fromkeys(
+        ("paid", "billed", "issued", "settled", "agreed", "running", "active", "won", "good", "ok"), "good"
+    ),
     **dict.fromkeys(("draft", "finalized", "claimed", "requested", "in progress", "waiting", "in grace"), "going"),
-    **dict.fromkeys(("blocked", "failed", "held", "lost", "refused", "findings", "away", "stuck"), "bad"),
+    **dict.fromkeys(("blocked", "failed", "held", "lost", "refused", "findings", "failing", "away", "stuck"), "bad"),
     **dict.fromkeys(("unpaid", "past due", "paused", "late", "uncollectible", "disputed", "not made"), "note"),
 }
 

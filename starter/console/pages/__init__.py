@@ -15,6 +15,7 @@ from starter.console.pages.instances import instance
 from starter.console.pages.invoices import listing as invoices
 from starter.console.pages.periods import excluded, period
 from starter.console.pages.periods import listing as periods
+from starter.console.pages.watching import audit, decisions, schedules, sources, webhook
 
 PAGES: Sequence[web.RouteTableDef] = (
     overview.routes,
@@ -26,6 +27,7 @@ PAGES: Sequence[web.RouteTableDef] = (
     search.routes,
     invoices.routes,
     instance.routes,
+    *(each.routes for each in (sources, schedules, audit, webhook, decisions)),
 )
 
 

@@ -17,7 +17,7 @@ from billing.audit.checks import Check
 from billing.audit.finding import Finding
 from billing.audit.kinds import Kind
 from devstack.servers.emulator import EmulatorServer
-from starter.cli.audit.remedies import REMEDIES
+from starter.words.remedies import REMEDIES
 from storage.audit.runs import add_findings, record_check
 from tests.cli.conftest import Perdure
 from tests.e2e.audits import audited_system, bill, start_audit
