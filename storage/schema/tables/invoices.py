@@ -107,6 +107,22 @@ INVOICE = Table(
     ),
     Index("invoice_attribution_id", "attribution_id"),
     Index("invoice_amount", "currency", "amount", "id"),
+    Index(
+        "invoice_open",
+        "billing_period",
+        postgresql_where=text("state IN ('claimed', 'draft', 'finalized', 'blocked')"),
+    ),
+    Index("invoice_unpaid", "currency", "amount", postgresql_where=text("state = 'billed'")),
+    Index(
+        "invoice_not_collected",
+        "collection_stopped_at",
+        postgresql_where=text("collection_stopped_at IS NOT NULL"),
+    ),
+    Index(
+        "invoice_void_requested",
+        "void_requested_at",
+        postgresql_where=text("void_requested_at IS NOT NULL"),
+    ),
     Index("invoice_billing_period", "billing_period", "attribution_id"),
     Index("invoice_stripe_number", "stripe_number", postgresql_where=text("stripe_number IS NOT NULL")),
     Index(

@@ -13,6 +13,10 @@ STATEMENTS = """
 ALTER TABLE account ADD COLUMN customer_of_another text;
 CREATE INDEX account_outcome_customer ON account_outcome (attribution_id) WHERE kind = 'customer';
 CREATE INDEX invoice_amount ON invoice (currency, amount, id);
+CREATE INDEX invoice_open ON invoice (billing_period) WHERE state IN ('claimed', 'draft', 'finalized', 'blocked');
+CREATE INDEX invoice_unpaid ON invoice (currency, amount) WHERE state = 'billed';
+CREATE INDEX invoice_not_collected ON invoice (collection_stopped_at) WHERE collection_stopped_at IS NOT NULL;
+CREATE INDEX invoice_void_requested ON invoice (void_requested_at) WHERE void_requested_at IS NOT NULL;
 ALTER TABLE account ADD COLUMN details_at jsonb NOT NULL DEFAULT '{}';
 
 ALTER TABLE api_token
