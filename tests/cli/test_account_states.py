@@ -8,7 +8,7 @@ import pytest
 
 from billing.accounts.plan import AccountRecord, WindowRecord
 from billing.accounts.windows import WindowKind
-from starter.cli.accounts.listing import state_of
+from starter.words.accounts import state_of
 
 NOW = datetime(2022, 5, 20, tzinfo=UTC)
 PAID, TRIAL = WindowKind.PAID, WindowKind.TRIAL

@@ -10,11 +10,12 @@ from typing import Any
 from billing.assessment.assessment import Assessment, Verdict
 from billing.periods import BillingPeriod
 from starter.cli import output
-from starter.cli.accounts.listing import state_of, window_documents
+from starter.cli.accounts.listing import window_documents
 from starter.cli.decided import decision_document
 from starter.cli.invoices.document import invoice_document
 from starter.cli.status.document import thing_document
 from starter.links import Link
+from starter.words.accounts import state_of
 from starter.words.lines import pricing_document
 from starter.words.next_run import NextRun
 from storage.lookup.account import AccountView, KnownCycle

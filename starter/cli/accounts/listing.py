@@ -11,12 +11,12 @@ from typing import Annotated, Any
 import typer
 
 from billing.accounts.plan import AccountRecord, WindowRecord
-from billing.accounts.windows import WindowKind
 from billing.money import to_major
 from billing.periods import BillingPeriod
 from starter.cli import common, output
 from starter.cli.database import open_database
 from starter.cli.status.words import money
+from starter.words.accounts import state_of, window_of
 from storage.accounts.accounts import list_accounts
 from storage.lookup.money import NO_MONEY, AccountMoney, money_of
 from storage.postgres.database import Database
@@ -35,26 +35,7 @@ class ListedAccount:
     @property
     def window(self) -> WindowRecord | None:
         """The current window, else the next, else the last."""
-        return _window(self.account, self.now)
-
-
-def _window(account: AccountRecord, now: datetime) -> WindowRecord | None:
-    """Return the current window, else the next, else the last."""
-    open_ones = [each for each in account.whole_windows if each.ended is None or each.ended > now]
-    return min(open_ones, key=lambda each: each.started) if open_ones else next(reversed(account.whole_windows), None)
-
-
-def state_of(account: AccountRecord, now: datetime) -> str:
-    """Return `active`, `trial` or `collection paused`; `future`, `ended`, or `no window`: its usage is not billed."""
-    window = _window(account, now)
-    if window is None:
-        return "no window"
-    if window.ended is not None and window.ended <= now:
-        return "ended"
-    if window.started > now:
-        return "future"
-    kind = next(each.kind for each in reversed(account.windows) if window.started <= each.started <= now)
-    return "active" if kind == WindowKind.PAID else str(kind).replace("_", " ")
+        return window_of(self.account, self.now)
 
 
 def _columns(period: str) -> Sequence[output.Column[ListedAccount]]:

@@ -9,12 +9,12 @@ from billing.money import format_amount
 from billing.text import plural
 from starter.cli import output
 from starter.cli.accounts.account_document import AccountShown
-from starter.cli.accounts.listing import state_of
 from starter.cli.accounts.policy import print_policy
 from starter.cli.invoices.credit_document import net, sentence
 from starter.cli.invoices.listing import standing
 from starter.cli.invoices.showing.printing import dispute_sentence, refund_sentence
 from starter.cli.status.words import age, money
+from starter.words.accounts import state_of
 from starter.words.lines import line_hours, line_name
 from storage.waiting.waiting import WaitingThing
 

@@ -11,7 +11,10 @@ from aiohttp import web
 
 from starter.console.acting import routes as acting
 from starter.console.pages import overview, search, waiting
+from starter.console.pages.accounts import account
+from starter.console.pages.accounts import listing as accounts
 from starter.console.pages.instances import instance
+from starter.console.pages.invoices import documents, invoice
 from starter.console.pages.invoices import listing as invoices
 from starter.console.pages.periods import excluded, period
 from starter.console.pages.periods import listing as periods
@@ -26,6 +29,10 @@ PAGES: Sequence[web.RouteTableDef] = (
     excluded.routes,
     search.routes,
     invoices.routes,
+    invoice.routes,
+    documents.routes,
+    accounts.routes,
+    account.routes,
     instance.routes,
     *(each.routes for each in (sources, schedules, audit, webhook, decisions)),
 )

@@ -1,0 +1,1 @@
+"""The pages about accounts: all of them, and one."""
