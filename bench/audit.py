@@ -19,7 +19,9 @@ from bench.scratch import folder
 from devstack import ports
 from devstack.servers.postgres import DATABASE, Postgres
 from devstack.servers.unprivileged import data_folder, drop_user
+from storage.postgres.database import Database
 from storage.postgres.upgrade import upgrade
+from storage.totals.days import fill_days
 
 PART = "audit"
 _MOST_SECONDS_A_MILLION = 60
@@ -42,7 +44,6 @@ _BILLED = (
     INSERT INTO claim_history (invoice_id, line_no, instance_id, during, reason) SELECT *, 'voided' FROM released
     """,
     "INSERT INTO period_summary (billing_period, summary) VALUES ('2022-05', '{}')",
-    "VACUUM ANALYZE",
 )
 
 
@@ -81,6 +82,10 @@ async def bill(url: str, instances: int, an_account: int = usage.INSTANCES_AN_AC
     if done.returncode:
         raise RuntimeError(done.stderr[-2000:])
     await _execute(url, *_BILLED)
+    database = Database(url, pool_size=1)
+    await fill_days(database)
+    await database.close()
+    await _execute(url, "VACUUM ANALYZE")
 
 
 async def _execute(url: str, *statements: str) -> None:

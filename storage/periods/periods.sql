@@ -79,7 +79,10 @@ WITH payer AS MATERIALIZED (
                WHERE coalesce(s.charged, s.kind = ANY (CAST(:charged_kinds AS text[])))
            ), '{}'::tstzmultirange) AS charged,
            coalesce(range_agg(s.during) FILTER (WHERE s.kind = 'trial'), '{}'::tstzmultirange) AS trial,
-           coalesce(range_agg(s.during) FILTER (WHERE s.kind = 'collection_paused'), '{}'::tstzmultirange) AS paused
+           coalesce(range_agg(s.during) FILTER (WHERE s.kind = 'collection_paused'), '{}'::tstzmultirange) AS paused,
+           range_agg(s.during) FILTER (
+               WHERE coalesce(s.charged, s.kind = ANY (CAST(:charged_kinds AS text[])))
+           ) * tstzmultirange(tstzrange(greatest(floor.bill_after, CAST(:first_rate AS timestamptz)), NULL)) AS billable
     FROM account AS a
     CROSS JOIN LATERAL (
         SELECT greatest(a.bill_after, CAST(:bill_after AS timestamptz)) AS bill_after
@@ -112,14 +115,18 @@ judged AS (
             CAST(:max_instance_age AS interval)
         ) AS since
     ) AS silent
-    WHERE s.during && period.during
-       OR s.fault IS NOT NULL AND (
-           period.during @> s.creation_time
-           OR period.during @> s.started_time
-           OR period.during @> s.ended_time
-           OR (s.started_time < :end AND coalesce(s.ended_time > :start, true))
-           OR coalesce(s.creation_time, s.started_time, s.ended_time) IS NULL
-       )
+    WHERE (s.during && period.during
+           OR s.fault IS NOT NULL AND (
+               period.during @> s.creation_time
+               OR period.during @> s.started_time
+               OR period.during @> s.ended_time
+               OR (s.started_time < :end AND coalesce(s.ended_time > :start, true))
+               OR coalesce(s.creation_time, s.started_time, s.ended_time) IS NULL
+           ))
+      -- Most usage is billable as a whole: no reason applies to it.
+      AND (s.fault IS NOT NULL
+           OR silent.since IS NOT NULL
+           OR (s.during * period.during <@ payer.billable) IS NOT TRUE)
     OFFSET 0  -- judge each segment once, not once per reason
 ),
 reasons AS (

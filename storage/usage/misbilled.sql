@@ -39,7 +39,8 @@ windows AS MATERIALIZED (
     ) AS s
     GROUP BY attribution_id, currency
 ),
-judged AS (
+judged AS MATERIALIZED (
+    -- Before anything else is read of the few claims that differ.
     SELECT claimed.*, l.workspace_class, coalesce(windows.during, '{}'::tstzmultirange) AS windows,
            coalesce(windows.charged, '{}'::tstzmultirange) AS charged,
            coalesce(windows.trial, '{}'::tstzmultirange) AS trial,
@@ -69,7 +70,10 @@ overlap AS (
                WHERE s.fault IS NULL AND s.quantity <> judged.quantity
            ), '{}'::tstzmultirange) AS quantified
     FROM judged
-    LEFT JOIN instance_segment AS s ON s.instance_id = judged.instance_id AND s.during && judged.during
+    LEFT JOIN instance_segment AS s
+        ON s.instance_id = judged.instance_id
+       AND s.during && judged.during
+       AND s.instance_id = ANY (ARRAY(SELECT judged.instance_id FROM judged))
     GROUP BY judged.instance_id, judged.during, judged.quantity, judged.invoice_id, judged.line_no,
              judged.attribution_id, judged.currency, judged.key, judged.workspace_class, judged.windows, judged.charged,
              judged.trial, judged.paused

@@ -105,18 +105,17 @@ ORDER BY kind, place
 -- Instances of one workspace that ran at once: of each workspace the first two. None overlap before these, so that the
 -- latest end until then is that of the instance before.
 WITH usage AS (
-    SELECT w.workspace_id COLLATE "C" AS workspace_id, s.instance_id, s.during * {scope} AS during
+    SELECT s.workspace_id, s.instance_id, s.during * {scope} AS during
     FROM instance_segment AS s
-    JOIN workspace_instance AS w ON w.id = s.instance_id
     WHERE s.fault IS NULL
-      AND w.workspace_id <> ''
+      AND s.workspace_id <> ''
       AND s.during && {scope}
       AND (CAST(:attribution_id AS text) IS NULL OR s.attribution_id = :attribution_id)
 ),
 ordered AS (
     SELECT workspace_id, instance_id, during,
            lag(instance_id) OVER workspace AS other,
-           max(upper(during)) OVER (workspace ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS other_end
+           lag(upper(during)) OVER workspace AS other_end
     FROM usage
     WINDOW workspace AS (PARTITION BY workspace_id ORDER BY lower(during), instance_id)
 ),

@@ -13,7 +13,9 @@ from temporalio.client import Client
 
 from devstack import ports
 from devstack.servers.emulator import EmulatorServer
+from storage.postgres.database import Database
 from storage.postgres.upgrade import upgrade
+from storage.totals.days import fill_days
 from tests.support.databases import FreshDatabase
 from tests.support.system import System, running_system
 from tests.upgrade.may import OPTIONS
@@ -51,6 +53,9 @@ async def books(release: Release, old_database: str) -> UpgradedBooks:
     finally:
         await connection.close()
     await upgrade(old_database)
+    database = Database(old_database, 1)
+    await fill_days(database)  # as `perdure db upgrade` does
+    await database.close()
     return UpgradedBooks(release, old_database, {row["key"]: dict(row) for row in rows})
 
 

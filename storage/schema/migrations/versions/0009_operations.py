@@ -105,6 +105,39 @@ CREATE TABLE hosted_invoice (
     CONSTRAINT hosted_invoice_url CHECK (url ~ '^https://[^[:space:]]+$')
 );
 
+CREATE OR REPLACE VIEW instance_segment AS
+SELECT w.id AS instance_id, w.attribution_id, w.workspace_class, w.quantity, w.creation_time, w.started_time,
+       least(w.stopping_time, w.stopped_time) AS ended_time, greatest(w.last_sign, w.seen_at) AS last_sign,
+       CASE WHEN w.seen_at < w.last_sign OR w.seen_at IS NULL THEN w.last_source ELSE w.seen_by END AS last_source,
+       w.segmented,
+       CASE WHEN w.started_time IS NULL THEN 'no_started_time'
+            WHEN w.creation_time IS NULL THEN 'no_creation_time'
+            WHEN least(w.stopping_time, w.stopped_time) < w.started_time THEN 'ends_before_start'
+            WHEN w.started_time < w.creation_time - interval '1 day' THEN 'starts_before_creation'
+       END AS fault,
+       CASE WHEN w.started_time <= coalesce(least(w.stopping_time, w.stopped_time), w.started_time)
+            THEN tstzrange(w.started_time, least(w.stopping_time, w.stopped_time))
+            ELSE 'empty'
+       END AS during,
+       w.workspace_id COLLATE "C" AS workspace_id
+FROM workspace_instance AS w
+WHERE NOT w.segmented
+UNION ALL
+SELECT s.instance_id, s.attribution_id, s.workspace_class, s.quantity,
+       CASE WHEN s.ended_time IS NULL THEN w.creation_time END,
+       CASE WHEN s.ended_time IS NULL THEN w.started_time ELSE s.started_time END,
+       coalesce(s.ended_time, least(w.stopping_time, w.stopped_time)), greatest(w.last_sign, w.seen_at),
+       CASE WHEN w.seen_at < w.last_sign OR w.seen_at IS NULL THEN w.last_source ELSE w.seen_by END,
+       w.segmented,
+       CASE WHEN s.ended_time < s.started_time THEN 'ends_before_start'
+            WHEN s.ended_time IS NOT NULL THEN 'no_started_time'
+            WHEN w.started_time < w.creation_time - interval '1 day' AND lower(s.during) >= w.started_time
+            THEN 'starts_before_creation'
+       END,
+       s.during, w.workspace_id COLLATE "C"
+FROM segment AS s
+JOIN workspace_instance AS w ON w.id = s.instance_id;
+
 CREATE FUNCTION currency_decimals(currency text) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE WHEN currency IN ('bif', 'clp', 'djf', 'gnf', 'jpy', 'kmf', 'krw', 'mga', 'pyg', 'rwf', 'vnd', 'vuv',
                                   'xaf', 'xof', 'xpf') THEN 0
