@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
-
-from temporalio.client import Client
 
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
 from billing.money import format_amount
 from billing.periods import BillingPeriod
 from billing.text import plural
-from contracts.messages.invoices import ApproveInvoice
-from contracts.names import Updates
+from starter.acting.awaiting import approve_each, awaiting_plan
 from starter.acting.mode import Mode
-from starter.acting.plans import Plan, because, totals
+from starter.acting.plans import because
 from starter.cli import common, output
 from starter.cli.acting.plans import ActOptions, agreed
 from starter.cli.invoices.find import find_invoice
@@ -23,9 +19,6 @@ from starter.cli.invoices.retry import until_all_over
 from storage.invoices.awaiting import AwaitingInvoice, awaiting_of
 from storage.postgres.database import Database
 from temporal.client import connect
-from temporal.decisions import DecisionError, decide
-
-_AT_ONCE = 8
 
 
 async def approve_all(
@@ -47,10 +40,10 @@ async def approve_all(
     if not waiting and not asked.as_json:
         output.say(f"No invoice of {period} waits for an approval.")
         return common.ExitStatus.DONE
-    if (waiting or asked.dry_run) and not agreed(_plan(period, waiting), mode, asked):
+    if (waiting or asked.dry_run) and not agreed(awaiting_plan(period, waiting), mode, asked):
         return common.ExitStatus.DONE
     before = [await find_invoice(db, each.key) for each in waiting]
-    refused = await _decide_all(await connect(), waiting, *decided) if waiting else {}
+    refused = await approve_each(await connect(), waiting, *decided) if waiting else {}
     after = await until_all_over(db, [record for record in before if record.key not in refused], patience_seconds)
     if asked.as_json:
         output.print_json([_outcome(each, after.get(each.key), refused.get(each.key)) for each in waiting])
@@ -61,61 +54,6 @@ async def approve_all(
     if refused:
         return common.ExitStatus.PARTLY
     return common.ExitStatus.PERSON if blocked else common.ExitStatus.DONE
-
-
-def _plan(period: BillingPeriod, waiting: Sequence[AwaitingInvoice]) -> Plan:
-    before = period.previous()
-    facts = [
-        ("Amount", totals((each.currency, each.amount) for each in waiting)),
-        (str(before), totals((each.currency, each.previous or 0) for each in waiting)),
-        ("Period", str(period)),
-    ]
-    return Plan(
-        f"Approve {plural(len(waiting), 'invoice')} of {period}",
-        facts,
-        "Each is finalized, and Stripe charges the customer or sends it.",
-        [_item(each, before) for each in waiting],
-        {
-            "billing_period": str(period),
-            "invoices": [
-                {
-                    "key": each.key,
-                    "attribution_id": each.attribution_id,
-                    "amount": each.amount,
-                    "currency": each.currency,
-                    "previous": each.previous,
-                    "reason": each.reason,
-                }
-                for each in waiting
-            ],
-        },
-    )
-
-
-def _item(each: AwaitingInvoice, before: BillingPeriod) -> str:
-    earlier = "nothing" if each.previous is None else format_amount(each.previous, each.currency)
-    held = "" if each.reason is None else f"; held: {each.reason}"
-    return f"{each.key}: {format_amount(each.amount, each.currency)} (in {before}: {earlier}){held}"
-
-
-async def _decide_all(client: Client, waiting: Sequence[AwaitingInvoice], who: str, reason: str) -> dict[str, str]:
-    """Have each approval recorded. Returns why those were refused that were, by key."""
-    refused: dict[str, str] = {}
-    few = asyncio.Semaphore(_AT_ONCE)
-
-    async def one(each: AwaitingInvoice) -> None:
-        async with few:
-            try:
-                await decide(
-                    client, each.key, Updates.APPROVE, ApproveInvoice(amount=each.amount, by=who, reason=reason)
-                )
-            except DecisionError as error:
-                refused[each.key] = str(error)
-
-    async with asyncio.TaskGroup() as group:
-        for each in waiting:
-            group.create_task(one(each))
-    return refused
 
 
 def _outcome(each: AwaitingInvoice, now: InvoiceRecord | None, refused: str | None) -> dict[str, object]:

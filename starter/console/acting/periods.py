@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from billing.attribution import parse_attribution_id
 from billing.errors import InputError
 from billing.periods import BillingPeriod
+from billing.text import plural
+from starter.acting.awaiting import approve_each, awaiting_plan
 from starter.acting.periods import hold_plan, without_source_plan
 from starter.acting.plans import Plan, totals
 from starter.console.acting.action import ActionField, ActResult, Given, Proposal, record
@@ -15,6 +19,7 @@ from starter.words.times import when_and_ago
 from storage.accounts import accounts, policies
 from storage.accounts.policies import PeriodHold
 from storage.decisions.trail import DecisionKind
+from storage.invoices.awaiting import AwaitingInvoice, awaiting_of
 from temporal.decisions import approve_period, go_without_source
 from temporal.start import start_period
 
@@ -84,6 +89,35 @@ class ReleasePeriod:
         return period, hold
 
 
+class ApproveAll:
+    """Approve all invoices of a period that wait for it, at the amounts that the person has seen."""
+
+    async def propose(self, at: ConsoleServices, given: Given) -> Proposal:
+        """Return which invoices are approved, each with the month before."""
+        period, waiting = await self._find(at, given)
+        seen = ActionField("seen", kind="hidden", value=_digest(waiting))
+        plan = awaiting_plan(period, waiting)
+        return Proposal(plan, plan.action, f"/periods/{period}", "required", fields=[seen])
+
+    async def carry_out(self, at: ConsoleServices, given: Given) -> ActResult:
+        """Have each invoice's workflow record its approval."""
+        period, waiting = await self._find(at, given)
+        if given.text("seen") != _digest(waiting):
+            raise InputError(f"other invoices of {period} wait now, or other amounts: check them again")
+        refused = await approve_each(at.temporal, waiting, given.by, given.reason, given.place)
+        said = f"{plural(len(waiting) - len(refused), 'invoice')} of {period} approved by {given.by}."
+        if not refused:
+            return ActResult(said, f"/periods/{period}")
+        key, why = next(iter(refused.items()))
+        return ActResult(f"{said} {len(refused)} refused, such as {key}: {why}", f"/periods/{period}", "bad")
+
+    async def _find(self, at: ConsoleServices, given: Given) -> tuple[BillingPeriod, list[AwaitingInvoice]]:
+        period = BillingPeriod.parse(given.subject)
+        if waiting := await awaiting_of(at.db, period):
+            return period, waiting
+        raise InputError(f"no invoice of {period} waits for an approval")
+
+
 class WithoutSource:
     """Have a period's run go on without a source that it waits for."""
 
@@ -107,6 +141,11 @@ class WithoutSource:
 
     def _named(self, given: Given) -> tuple[str, str, str | None]:
         return str(BillingPeriod.parse(given.subject)), given.need("source"), given.text("account") or None
+
+
+def _digest(waiting: Sequence[AwaitingInvoice]) -> str:
+    """Return a short text that differs if other invoices wait, or other amounts."""
+    return hashlib.sha256(repr([(each.key, each.amount) for each in waiting]).encode()).hexdigest()[:32]
 
 
 def _shown(hold: PeriodHold) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -21,13 +21,16 @@ from starter.console.acting.action import Action, ActResult, Given, Proposal
 from starter.console.acting.credits import BlockedCredit, Credit
 from starter.console.acting.invoices import Approve, Correct, Rebuild, Retry, Void, WriteOff
 from starter.console.acting.once import Once
-from starter.console.acting.periods import ReleasePeriod, RunPeriod, WithoutSource
+from starter.console.acting.periods import ApproveAll, ReleasePeriod, RunPeriod, WithoutSource
+from starter.console.acting.policies import ChangeAccountPolicy
 from starter.console.acting.schedules import Pause, Resume, TriggerNow
 from starter.console.acting.upkeep import AuditNow, CatchUp, DecideOnWarning, Sync
 from starter.console.auth.people import person
 from starter.console.frame import page
 from starter.console.said import say
 from starter.console.services import services
+from storage.lookup.naming import names_of
+from storage.postgres.database import Database
 from temporal.client import TemporalUnavailableError, reached
 from temporal.decisions import DecisionError, UnansweredDecisionError
 from temporal.sources import SourceSyncError
@@ -38,6 +41,7 @@ routes = web.RouteTableDef()
 ACTIONS: Mapping[str, Action] = {
     "retry": Retry(),
     "approve": Approve(),
+    "approve-all": ApproveAll(),
     "rebuild": Rebuild(),
     "void": Void(),
     "write-off": WriteOff(),
@@ -48,6 +52,7 @@ ACTIONS: Mapping[str, Action] = {
     "run": RunPeriod(),
     "approve-period": ReleasePeriod(),
     "without-source": WithoutSource(),
+    "policy": ChangeAccountPolicy(),
     "pause": Pause(),
     "resume": Resume(),
     "trigger": TriggerNow(),
@@ -76,6 +81,7 @@ class AskedView:
     subject: str
     request: str
     reason: str
+    facts: Sequence[tuple[str, str]]
     proposal: Proposal
     problem: str = ""
 
@@ -143,8 +149,15 @@ async def _asked(request: web.Request, given: Given, problem: str) -> web.Respon
             proposal = await _action(request).propose(services(request), given)
     except (InputError, PermanentError, DecisionError) as error:
         raise web.HTTPConflict(text=f"This is not possible: {_plain(error)}.") from None
-    view = AskedView(name, given.text("subject"), given.request, given.reason or proposal.why, proposal, problem)
+    facts = await _with_names(services(request).db, proposal.plan.facts)
+    view = AskedView(name, given.text("subject"), given.request, given.reason or proposal.why, facts, proposal, problem)
     return page(request, "acting/ask.html", proposal.plan.action, view, status=409 if problem else 200)
+
+
+async def _with_names(db: Database, facts: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return the facts, accounts with their names."""
+    names = await names_of(db, {text for name, text in facts if name == "Account"})
+    return [(name, f"{names[text]} ({text})" if text in names else text) for name, text in facts]
 
 
 def _incomplete(proposal: Proposal, given: Given) -> str:

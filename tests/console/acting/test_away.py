@@ -34,5 +34,5 @@ async def test_without_temporal_the_pages_say_so(owner: Database, db: Database) 
             shown = await browser.get("/schedules")
             assert (shown.status, "Temporal does not answer" in shown.text) == (503, True)
             assert (await browser.get("/act/pause?subject=billing-monthly")).status == 503
-            assert (await browser.get("/waiting")).status == 200
+            assert (await browser.get("/decisions")).status == 200
     assert await list_decisions(owner, limit=9) == []

@@ -9,6 +9,7 @@ from zlib import crc32
 import pytest
 
 from billing.invoice.policy import AccountPolicy, Finalization
+from billing.invoice.policy_changes import SETTINGS
 from billing.invoice.states import InvoiceState
 from storage.accounts import policies
 from storage.decisions.trail import list_decisions
@@ -126,3 +127,43 @@ async def test_an_invoice_is_corrected(system: System, operator: Operator, team:
     assert again.amount == 1728 + 864
     assert (await system.invoice(key)).state is S.VOIDED
     assert await trail(system, f"{MAY}/{team}") == [by_jane("run_period", "an instance was missing")]
+
+
+async def test_all_that_wait_are_approved_at_the_amounts_that_were_seen(
+    system: System, operator: Operator, team: str
+) -> None:
+    june = "2022-06"
+    for name in (team, f"{team}-b"):
+        if name != team:
+            await system.add_account(name, ("2022-05-01", None))
+        await policies.write_policy(system.db, name, AccountPolicy(finalization=Finalization.APPROVAL))
+        await system.add_instance(f"{name}-june", name, "2022-06-03", "2022-06-04")
+        await system.start_period(june)
+        await system.until_state(f"{june}/{name}/period", S.DRAFT)
+    page, form = await operator.open(f"/act/approve-all?subject={june}")
+    assert f"{june}/{team}/period: " in page.text
+    stale = FilledForm(form.action, {**form.fields, "seen": "x"})
+    seen, _ = await operator.send(stale, reason="checked")
+    assert (seen.status, "check them again" in seen.text) == (409, True)
+    form.fields["request"] = str(uuid4())
+    seen, said = await operator.send(form, reason="checked")
+    assert said == f"2 invoices of {june} approved by jane."
+    for name in (team, f"{team}-b"):
+        await system.until_state(f"{june}/{name}/period", S.BILLED)
+        assert await trail(system, f"{june}/{name}/period") == [by_jane("approve", "checked")]
+
+
+async def test_a_policy_is_changed_where_it_differs(system: System, operator: Operator, team: str) -> None:
+    page, form = await operator.open(f"/act/policy?subject={team}")
+    assert "Hold an invoice above this amount" in page.text
+    same = dict.fromkeys(SETTINGS, "default")
+    _, said = await operator.send(form, reason="small", **{**same, "limit_amount": "12.50", "limit_multiple": "off"})
+    assert said == "The policy is changed by jane: limit-amount 12.50, limit-multiple off."
+    assert (await policies.read_policy(system.db, team)).limit_amount == 1250
+    assert await trail(system, team) == [by_jane("policy", "limit-amount 12.50, limit-multiple off: small")]
+    shown, form = await operator.open(f"/act/policy?subject={team}")
+    assert 'name="limit_amount" value="12.50"' in shown.text
+    kept = {**same, "limit_amount": "12.50", "limit_multiple": "off"}
+    assert "nothing was changed" in (await operator.send(form, reason="again", **kept))[1]
+    seen, _ = await operator.send((await operator.open(f"/act/policy?subject={team}"))[1], reason="x", limit_amount="x")
+    assert (seen.status, "is not an amount" in seen.text) == (409, True)
