@@ -91,19 +91,19 @@ def credit_note_offers(note: CreditNoteRecord) -> list[Offer]:
 
 
 def period_offers(
-    period: str, *, held: bool = False, awaiting: bool = False, awaited: Sequence[str] = ()
+    period: str, *, held: bool = False, awaiting: bool = False, awaited: Sequence[str] = (), ended: bool = True
 ) -> list[Offer]:
     """Return what a person can do about a period.
 
     `held`: a limit holds it. `awaiting`: invoices of it wait for an approval. `awaited`: the sources that its run waits
-    for.
+    for. `ended`: whether it has: before, there is nothing to run.
     """
     offers = [Offer(f"Bill without {source}", act("without-source", period, source=source)) for source in awaited]
     if held:
         return [Offer("Approve", act("approve-period", period), main=True), *offers]
     if awaiting:
         offers.insert(0, Offer("Approve all that wait", act("approve-all", period), main=True))
-    return [*offers, Offer("Run", act("run", period))]
+    return [*offers, Offer("Run", act("run", period))] if ended else offers
 
 
 def schedule_offers(name: str, *, paused: bool) -> list[Offer]:

@@ -35,10 +35,12 @@ from storage.periods.periods import read_summary
 from storage.postgres.database import Database
 from storage.totals import totals
 from storage.totals.totals import AccountTotal, ClassTotal, DayTotal, StateTotal
+from storage.waiting.kinds import WaitingKind
 from storage.waiting.waiting import read_waiting
 
 routes = web.RouteTableDef()
 
+_TO_APPROVE = (WaitingKind.AWAITS_APPROVAL, WaitingKind.INVOICE_OVER_LIMIT)
 _MOST_WAITING = 20
 _MOST_ACCOUNTS = 10
 _LIVE_SECONDS = 2.0
@@ -106,7 +108,12 @@ async def period(request: web.Request) -> web.Response:
         progress=progress,
         previous=str(month.previous()),
         next=str(month.next()),
-        offers=period_offers(name, held=held),
+        offers=period_offers(
+            name,
+            held=held,
+            awaiting=any(each.kind in _TO_APPROVE for each in waiting),
+            ended=month.end(own.settings.zone) <= terms.now,
+        ),
         waiting=await waiting_lines(own.db, waiting[:_MOST_WAITING]),
         currencies=_by_currency(classes),
         largest=[LargestAccount(each, change_in_words(each.net, each.before)) for each in largest],
