@@ -30,7 +30,7 @@ _COMMANDS = (
 
 
 @dataclass(frozen=True)
-class _Cost:
+class _Spent:
     seconds: float
     cpu_seconds: float
     peak_mib: float
@@ -54,7 +54,7 @@ async def _measure(instances: int) -> list[Figure]:
     return figures
 
 
-async def _costs(instances: int) -> dict[str, _Cost]:
+async def _costs(instances: int) -> dict[str, _Spent]:
     with folder() as scratch:
         async with billed(scratch, instances) as (_, environment):
             db = Database(environment["DATABASE_URL"], 1)
@@ -65,7 +65,7 @@ async def _costs(instances: int) -> dict[str, _Cost]:
             return {each: await asyncio.to_thread(_run, environment, each, scratch) for each in _COMMANDS}
 
 
-def _run(environment: Mapping[str, str], command: str, scratch: Path) -> _Cost:
+def _run(environment: Mapping[str, str], command: str, scratch: Path) -> _Spent:
     words = command.replace("FOLDER", str(scratch)).split()
     started = time.perf_counter()
     child = subprocess.Popen([*_PERDURE, *words], env=dict(environment), stdout=subprocess.DEVNULL)
@@ -74,4 +74,4 @@ def _run(environment: Mapping[str, str], command: str, scratch: Path) -> _Cost:
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
         raise RuntimeError(f"`perdure {' '.join(words)}` ended with {child.returncode}")
-    return _Cost(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+    return _Spent(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
