@@ -10,7 +10,7 @@ from rich.console import Console
 
 from bench import audit, claims, commands, invoices, webhooks
 from bench.arrivals import api, sources
-from bench.documents import exports, statements
+from bench.documents import exports, pages, statements
 from bench.figures import Figure, print_table, write_json
 from bench.imports import measuring as imports
 
@@ -22,12 +22,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("part", nargs="*", help="parts to measure; the same as --only")
     parser.add_argument(
         "--only",
-        default="claims,audit,commands,exports,statements,imports,sources,invoices,webhook,api",
+        default="claims,audit,commands,pages,exports,statements,imports,sources,invoices,webhook,api",
         help="parts, separated by commas",
     )
-    parser.add_argument("--instances", type=int, default=100_000, help="for claims, audit, commands, exports")
+    parser.add_argument("--instances", type=int, default=100_000, help="for claims, audit, commands, pages, exports")
     parser.add_argument("--on-a-statement", type=int, default=10_000, help="for statements: instances")
-    parser.add_argument("--rounds", type=int, default=3, help="for claims, audit, commands: runs of each kind")
+    parser.add_argument("--rounds", type=int, default=3, help="for claims, audit, commands, pages: runs of each kind")
     parser.add_argument("--rows", type=int, default=1_000_000, help="for imports and sources")
     parser.add_argument("--invoices", type=int, default=500)
     parser.add_argument("--deliveries", type=int, default=3000, help="for the webhook")
@@ -44,6 +44,7 @@ def main() -> None:
         "claims": lambda: claims.measure(arguments.instances, arguments.rounds),
         "audit": lambda: audit.measure(arguments.instances, arguments.rounds),
         "commands": lambda: commands.measure(arguments.instances, arguments.rounds),
+        "pages": lambda: pages.measure(arguments.instances, arguments.rounds),
         "exports": lambda: exports.measure(arguments.instances),
         "statements": lambda: statements.measure(arguments.on_a_statement),
         "imports": lambda: imports.measure(arguments.rows),
