@@ -12,11 +12,11 @@ from aiohttp import web
 from billing.invoice.states import OPEN, InvoiceState
 from billing.periods import BillingPeriod
 from starter.console.frame import page
+from starter.console.pages import usage_plots
 from starter.console.pages.health import HealthLine, health
-from starter.console.pages.periods.figures import CurrencyFigures, bars_of, by_currency, series_of, state_of
+from starter.console.pages.periods.figures import CurrencyFigures, by_currency, state_of
 from starter.console.pages.waiting import WaitingLine, waiting_lines
-from starter.console.plots.bars import bars
-from starter.console.plots.plot import Plot, drawn
+from starter.console.plots.plot import Plot
 from starter.console.services import ConsoleServices, services
 from storage.accounts.policies import read_hold
 from storage.overview.standing import StandingInvoices, latest_period, standing_invoices
@@ -150,18 +150,13 @@ async def _plots(db: Database, present: BillingPeriod) -> list[Plot]:
         end = BillingPeriod.parse(newest)
         months = await totals.by_month(db, str(_year_before(end)))
     currencies = sorted({each.currency for each in months}, key=lambda code: (-_months(months, code), code))
-    return [
-        await drawn(
-            bars,
-            f"Revenue by month and class, {currency.upper()}",
-            bars_of(((each.period, each) for each in months), currency),
-            currency,
-            "Month",
-            _months_up_to(end, min(each.period for each in months)),
-            series_of(months),
-        )
-        for currency in currencies[:_CURRENCIES]
-    ]
+    return await usage_plots.by_currency(
+        "Revenue by month and class",
+        [(each.period, each) for each in months],
+        "Month",
+        _months_up_to(end, min((each.period for each in months), default=str(end))),
+        currencies[:_CURRENCIES],
+    )
 
 
 def _year_before(month: BillingPeriod) -> BillingPeriod:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 
 from billing.invoice.states import BILLED, DEAD, OPEN, InvoiceState
-from starter.console.plots.bars import Bar
-from storage.totals.totals import ClassTotal, StateTotal
-
-TIERS = "credits and tiers"
-"""The series of what included credits and graduated prices take off the amounts of classes."""
+from storage.totals.totals import StateTotal
 
 
 @dataclass(frozen=True)
@@ -90,18 +86,6 @@ def change_in_words(net: int, before: int | None) -> str:
         return ""
     share = (Decimal(net - before) * 100 / abs(before)).quantize(Decimal("0.1"), ROUND_HALF_UP)
     return "no change" if share == 0 else f"{share:+,} %".replace("-", "−")
-
-
-def bars_of(totals: Iterable[tuple[str, ClassTotal]], currency: str) -> tuple[Bar, ...]:
-    """Return amounts of one currency as parts of bars, by where they stand."""
-    return tuple(
-        Bar(at, each.workspace_class or TIERS, each.amount) for at, each in totals if each.currency == currency
-    )
-
-
-def series_of(totals: Iterable[ClassTotal]) -> tuple[str, ...]:
-    """Return the series of all currencies, by name."""
-    return tuple(sorted({each.workspace_class or TIERS for each in totals}))
 
 
 def _of_currency(currency: str, states: Sequence[StateTotal], before: int | None) -> CurrencyFigures:

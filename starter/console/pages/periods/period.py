@@ -15,20 +15,18 @@ from billing.periods import BillingPeriod
 from starter.acting.offers import Offer, period_offers
 from starter.console.frame import fragment, page
 from starter.console.live import stream
+from starter.console.pages import usage_plots
 from starter.console.pages.periods.figures import (
     CurrencyFigures,
     StateFigures,
-    bars_of,
     by_currency,
     by_state,
     change_in_words,
-    series_of,
     settled_of,
     state_of,
 )
 from starter.console.pages.waiting import WaitingLine, waiting_lines
-from starter.console.plots.bars import bars
-from starter.console.plots.plot import Plot, drawn
+from starter.console.plots.plot import Plot
 from starter.console.services import ConsoleServices, services
 from storage.accounts.policies import read_hold
 from storage.periods.periods import read_summary
@@ -204,15 +202,4 @@ async def _plots(days: Sequence[DayTotal], month: BillingPeriod) -> list[Plot]:
     """Return the revenue by day and class, a plot for each currency."""
     count = calendar.monthrange(month.year, month.month)[1]
     all_days = tuple(f"{month}-{day:02d}" for day in range(1, count + 1))
-    return [
-        await drawn(
-            bars,
-            f"Revenue by day and class, {currency.upper()}",
-            bars_of(((each.day.isoformat(), each) for each in days), currency),
-            currency,
-            "Day",
-            all_days,
-            series_of(days),
-        )
-        for currency in sorted({each.currency for each in days})
-    ]
+    return await usage_plots.by_day("Revenue by day and class", days, "No invoice is settled.", all_days)
