@@ -103,9 +103,7 @@ def _facts(statement: Statement, zone: tzinfo) -> tuple[tuple[str, str], ...]:
 
 
 def _total_label(statement: Statement) -> str:
-    if statement.mark is StatementMark.PREVIEW or not statement.total_known:
-        return "Total before discounts and tax"
-    return "Total"
+    return "Total" if statement.total_known else "Total before discounts and tax"
 
 
 def _line(line: StatementLine, currency: str, *, seconds: bool) -> LineRow:

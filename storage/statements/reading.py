@@ -20,7 +20,7 @@ from storage.reports.claims import claims_for_report
 from storage.reports.rebuilding import report_header
 from storage.reports.store import ReportStore
 from storage.statements.spool import ItemSpool
-from storage.statements.standing import adjustments_of, ended_at, issued, mark_of, paid_back
+from storage.statements.standing import adjustments_of, ended_at, issued, mark_of, paid_back, total_known
 
 
 @asynccontextmanager
@@ -84,7 +84,7 @@ async def _read(db: Database, record: InvoiceRecord, store: ReportStore | None, 
         projects=builder.projects(),
         adjustments=adjustments,
         total=record.amount + sum(each.amount for each in adjustments),
-        total_known=record.stripe_total is not None,
+        total_known=total_known(record),
         credit_notes=issued(notes),
         refunds=paid_back(paid),
         stripe_invoice_id=record.stripe_invoice_id,

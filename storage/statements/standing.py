@@ -22,6 +22,8 @@ _MARKS = {
     InvoiceState.DELETED: StatementMark.DELETED,
 }
 
+_UNFINISHED = (InvoiceState.CLAIMED, InvoiceState.DRAFT)
+
 
 def mark_of(record: InvoiceRecord) -> StatementMark:
     """Return what a statement of the invoice is of. A blocked invoice is a preview, whatever Stripe has."""
@@ -38,9 +40,14 @@ def ended_at(record: InvoiceRecord) -> datetime | None:
     }.get(mark_of(record))
 
 
+def total_known(record: InvoiceRecord) -> bool:
+    """Return whether Stripe's total is that of this invoice, and not of the invoice that a rebuild replaces."""
+    return record.stripe_total is not None and record.reached not in _UNFINISHED
+
+
 def adjustments_of(record: InvoiceRecord) -> tuple[Adjustment, ...]:
     """Return what Stripe's total has besides our lines; none before the total is known."""
-    if record.stripe_total is None:
+    if record.stripe_total is None or not total_known(record):
         return ()
     discount, tax = record.stripe_discount or 0, record.stripe_tax or 0
     other = record.stripe_total + discount - tax - record.amount

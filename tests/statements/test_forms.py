@@ -85,6 +85,16 @@ async def test_what_is_not_finalized_says_so_on_each_page(db: Database) -> None:
     assert "Preview, not an invoice" in (await _texts(db, await invoice(db, record.key)))[0]
 
 
+async def test_the_tax_of_an_invoice_that_is_rebuilt_is_not_known(db: Database) -> None:
+    """Stripe's total is that of the invoice before."""
+    claimed = await claimed_invoice(db, some_instances())
+    await finalize(db, claimed.key, tax=300)
+    await execute(db, "UPDATE invoice SET state = 'claimed'")
+    async with opened_statement(db, await invoice(db, claimed.key)) as statement:
+        assert (statement.adjustments, statement.total) == ((), claimed.amount)
+        assert b"Total before discounts and tax" in await file_of(statement, StatementForm.HTML)
+
+
 async def test_a_void_invoice_is_marked_and_its_usage_is_read_from_its_report(
     db: Database, report_store_url: str
 ) -> None:
