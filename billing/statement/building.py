@@ -119,7 +119,7 @@ class StatementBuilder:
         return tuple(sorted(found, key=lambda each: (-each.amount, each.project_id or "")))
 
     def _line(self, record: InvoiceLineRecord) -> StatementLine:
-        found = self._lines[record.line_no]
+        found = self._lines.get(record.line_no, _Sum())
         return StatementLine(
             record,
             found.items,

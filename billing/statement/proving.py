@@ -67,6 +67,9 @@ def _same(statement: Statement, what: str, found: Decimal | int, shown: Decimal 
 
 
 def _refused(statement: Statement, why: str) -> MismatchError:
-    return MismatchError(
-        f"the statement of {statement.key} is refused: {why}; an audit of {statement.attribution_id} says more"
-    )
+    return refused(statement.key, statement.attribution_id, why)
+
+
+def refused(key: str, attribution_id: str, why: str) -> MismatchError:
+    """Return the error of a statement that does not add up."""
+    return MismatchError(f"the statement of {key} is refused: {why}; an audit of {attribution_id} says more")

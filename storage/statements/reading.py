@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
-from billing.errors import MissingReportError
+from billing.errors import MismatchError, MissingReportError, ReportError
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import DEAD
 from billing.report.format import StoredReport
 from billing.statement.building import StatementBuilder
 from billing.statement.model import Statement
-from billing.statement.proving import prove
+from billing.statement.proving import prove, refused
 from storage.invoices import credit_notes, invoices, refunds
 from storage.lookup.naming import names_of
 from storage.postgres.database import Database
@@ -33,7 +33,8 @@ async def opened_statement(
     read from its report, if there is a `store` that has it, else from the claims that it held.
 
     Raises:
-        MismatchError, ReportError: the claims, lines and totals do not add up.
+        MismatchError: the claims, lines and totals do not add up; the message says that the statement is refused.
+        ReportError: the report was changed.
         ReportStoreError: the store cannot be reached.
     """
     spool = ItemSpool()
@@ -50,13 +51,16 @@ async def _spooled(
 ) -> StatementBuilder:
     """Read the invoice's usage once, and put its items into the spool."""
     usage = await _usage(db, record, store)
-    builder = StatementBuilder(usage.header)
-    async with aclosing(usage.claims) as claims:
-        async for claim in claims:
-            for item in builder.add(claim):
-                spool.add(item)
-    for item in builder.finish():
-        spool.add(item)
+    try:
+        builder = StatementBuilder(usage.header)
+        async with aclosing(usage.claims) as claims:
+            async for claim in claims:
+                for item in builder.add(claim):
+                    spool.add(item)
+        for item in builder.finish():
+            spool.add(item)
+    except (MismatchError, ReportError) as error:
+        raise refused(record.key, record.attribution_id, str(error)) from error
     return builder
 
 
