@@ -215,11 +215,9 @@ class PeriodReading:
         return self._stream("disputes", ExportedDispute)
 
     async def _stream(self, name: str, kind: type[T]) -> AsyncIterator[T]:
-        rows = await self.connection.stream(
-            statement("exports/period", name), self._given(), execution_options={"yield_per": _ROWS_AT_ONCE}
-        )
+        rows = await self.connection.stream(statement("exports/period", name), self._given())
         read = reader(kind, rows.keys())
-        async for partition in rows.partitions():
+        async for partition in rows.partitions(_ROWS_AT_ONCE):
             for row in partition:
                 yield read(row)
 

@@ -149,10 +149,9 @@ async def excluded_instances(
                 "charged_kinds": sorted(charged_kinds),
                 **asdict(silence),
             },
-            execution_options={"yield_per": _ROWS_AT_ONCE},
         )
         read = reader(ExcludedUsage, rows.keys())
-        async for partition in rows.partitions():
+        async for partition in rows.partitions(_ROWS_AT_ONCE):
             for row in partition:
                 yield read(row)
 

@@ -35,11 +35,9 @@ def claims_of(db: Database, invoice_id: int) -> AsyncGenerator[ReportClaim, None
 
 async def _stream(db: Database, name: str, parameters: dict[str, Any]) -> AsyncGenerator[ReportClaim, None]:
     async with db.transaction(read_only=True) as connection:
-        rows = await connection.stream(
-            statement("reports/claims", name), parameters, execution_options={"yield_per": _ROWS_AT_ONCE}
-        )
+        rows = await connection.stream(statement("reports/claims", name), parameters)
         read = reader(ReportClaim, rows.keys())
-        async for partition in rows.partitions():
+        async for partition in rows.partitions(_ROWS_AT_ONCE):
             for row in partition:
                 yield read(row)
 

@@ -69,10 +69,8 @@ async def summarize(db: Database, period: str, by: SummaryBy, before: str | None
     async with db.transaction(read_only=True, snapshot=True) as connection:
         await tune(connection)
         for name in names:
-            rows = await connection.stream(
-                statement("totals/summary", name), given, execution_options={"yield_per": _ROWS_AT_ONCE}
-            )
+            rows = await connection.stream(statement("totals/summary", name), given)
             read = reader(SummaryRow, rows.keys())
-            async for partition in rows.partitions():
+            async for partition in rows.partitions(_ROWS_AT_ONCE):
                 for row in partition:
                     yield read(row)
