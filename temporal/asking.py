@@ -76,8 +76,8 @@ async def accept_warning(client: Client, asked: DecideWarning) -> None:
     await _answer(await _start(client, Activities.ACCEPT_WARNING, asked, Recorded, summary))
 
 
-async def withdraw_warning(client: Client, asked: DecideWarning) -> bool:
-    """Have an accepted warning reported again. Returns whether it was accepted.
+async def withdraw_warning(client: Client, asked: DecideWarning) -> None:
+    """Have an accepted warning reported again. What is not accepted is left as it is.
 
     Raises:
         InputError: there is no such kind of warning.
@@ -85,7 +85,7 @@ async def withdraw_warning(client: Client, asked: DecideWarning) -> bool:
         RPCError: Temporal cannot be reached.
     """
     summary = f"Report {asked.kind} {asked.subject} again"
-    return (await _answer(await _start(client, Activities.WITHDRAW_WARNING, asked, Recorded, summary))).changed
+    await _answer(await _start(client, Activities.WITHDRAW_WARNING, asked, Recorded, summary))
 
 
 async def record_decisions(client: Client, asked: RecordDecisions) -> None:

@@ -57,6 +57,11 @@ async def accepted_warnings(db: Database) -> list[AcceptedWarning]:
         return [record(AcceptedWarning, row) for row in rows]
 
 
+async def is_accepted(db: Database, kind: WarningKind, subject: str) -> bool:
+    """Return whether exactly this warning is accepted; the subject `*` stands for all of the kind."""
+    return any((each.kind, each.subject) == (kind, subject) for each in await accepted_warnings(db))
+
+
 async def accepted_subjects(db: Database, kind: WarningKind, subjects: Sequence[str]) -> set[str]:
     """Return which of these subjects are accepted, alone or with their whole kind."""
     async with db.transaction(read_only=True) as connection:

@@ -17,7 +17,7 @@ from starter.cli.acting.plans import By, Why, decider
 from starter.cli.database import open_database
 from starter.cli.warnings import gather
 from starter.cli.warnings.printing import documents, print_block
-from storage.warnings.accepted import AcceptedWarning, accepted_warnings
+from storage.warnings.accepted import AcceptedWarning, accepted_warnings, is_accepted
 from temporal.asking import accept_warning, withdraw_warning
 from temporal.client import connect
 
@@ -104,8 +104,10 @@ async def withdraw(
 ) -> None:
     """Report an accepted warning again."""
     order = DecideWarning(kind=_kind(kind), subject=subject, by=decider(by), reason=reason)
-    if not await withdraw_warning(await connect(), order):
-        raise InputError(f"{kind} {subject} is not accepted: `perdure warnings list --all` lists those that are")
+    async with open_database(common.settings()) as db:
+        if not await is_accepted(db, _kind(kind), subject):
+            raise InputError(f"{kind} {subject} is not accepted: `perdure warnings list --all` lists those that are")
+    await withdraw_warning(await connect(), order)
     if as_json:
         output.print_json({"kind": kind, "subject": subject})
     else:

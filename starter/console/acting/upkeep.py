@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from billing.errors import InputError
 from billing.periods import BillingPeriod
+from billing.usage.warnings import WarningKind
 from contracts.deciding import DecideWarning
 from contracts.messages.sources import SourceInput, SyncSource
 from starter.acting.plans import Plan
@@ -14,6 +15,7 @@ from starter.console.services import ConsoleServices
 from starter.words.times import when_and_ago
 from storage.arrivals.sources import SourceState, UnknownSourceError, load_source
 from storage.decisions.trail import DecisionKind
+from storage.warnings.accepted import is_accepted
 from temporal import asking
 from temporal.sources import request_sync
 from temporal.start import start_audit, start_catch_up
@@ -45,8 +47,9 @@ class DecideOnWarning:
         if not self._withdraw:
             await asking.accept_warning(at.temporal, order)
             return ActResult(f"{kind} {subject} is accepted by {given.by}.", "/waiting")
-        if not await asking.withdraw_warning(at.temporal, order):
+        if kind not in list(WarningKind) or not await is_accepted(at.db, WarningKind(kind), subject):
             raise InputError(f"{kind} {subject} is not accepted: there is nothing to withdraw")
+        await asking.withdraw_warning(at.temporal, order)
         return ActResult(f"{kind} {subject} is reported again.", "/waiting")
 
 
