@@ -105,8 +105,9 @@ chaos: $(STAMP) ## Bill random months while processes are killed
 record-histories: $(STAMP) ## Record workflow histories for shapes that have none yet
 	@RECORD_HISTORIES=tests/replay/histories SHAPES="$(SHAPES)" $(BIN)/python -m pytest -q tests/e2e -m history $(ARGS)
 
-screenshots: $(STAMP) ## Make the documents' pictures of the console, in docs/images
+screenshots: $(STAMP) ## Make the documents' pictures of the console and of a statement, in docs/images
 	@PERDURE_TEST_BROWSER=1 PERDURE_TEST_SCREENSHOTS=docs/images $(BIN)/python -m pytest -q -n 0 tests/console/browser/test_screenshots.py
+	@$(BIN)/python -m tests.statements.picture docs/images/statement.png
 
 crash-points: $(STAMP) ## Kill a process before and after every write
 	@$(BIN)/python -m campaigns.crash $(ARGS)
