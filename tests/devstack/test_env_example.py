@@ -25,7 +25,7 @@ def test_every_setting_is_in_it_with_its_default() -> None:
     for name in set(documented) - NOT_DEFAULTS:
         default = fields[name].default
         assert documented[name] == (
-            "" if default is None else f"{default:g}" if isinstance(default, float) else str(default)
+            "" if default in (None, []) else f"{default:g}" if isinstance(default, float) else str(default)
         )
 
 
