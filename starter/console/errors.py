@@ -11,9 +11,12 @@ from temporalio.service import RPCError
 from billing.errors import InputError, UnavailableError
 from starter.console.frame import page
 from starter.http.rate_limited_log import SparingLog
+from storage.postgres.database import DatabaseUnavailableError
 
 logger = logging.getLogger("perdure.console")
 _sparing = SparingLog(logger)
+
+_LATER = "Nothing is lost; this page works again when it does. The console's log says more."
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -47,10 +50,15 @@ async def in_the_frame(request: web.Request, handler: Handler) -> web.StreamResp
         return _page(request, 400, f"{error}.")
     except UnavailableError as error:
         _sparing.warning("not available: %s %s: %s", request.method, request.path, error)
-        return _page(request, 503, f"{error}. Nothing is lost; this page works again when that does.")
+        return _page(request, 503, f"{_away(error)} does not answer. {_LATER}")
     except RPCError as error:
         _sparing.warning("Temporal: %s %s: %s", request.method, request.path, error.message)
-        return _page(request, 503, "Temporal does not answer. Nothing is lost; this page works again when it does.")
+        return _page(request, 503, f"Temporal does not answer. {_LATER}")
+
+
+def _away(error: UnavailableError) -> str:
+    """Return what is away. The log says more: an address is nothing for everybody who can ask for a page."""
+    return "PostgreSQL" if isinstance(error, DatabaseUnavailableError) else "Temporal"
 
 
 def _page(request: web.Request, status: int, text: str) -> web.Response:

@@ -6,9 +6,11 @@ import re
 
 import pytest
 
+from devstack import ports
 from starter.console.auth.headers import CONTENT_SECURITY_POLICY
 from storage.arrivals.tokens import TokenScope
-from tests.console.serving import RunningConsole
+from storage.postgres.database import Database
+from tests.console.serving import RunningConsole, running_console
 
 
 async def test_the_first_page(console: RunningConsole) -> None:
@@ -46,3 +48,20 @@ async def test_what_is_not_there(console: RunningConsole, path: str) -> None:
 async def test_the_health(console: RunningConsole) -> None:
     async with console.browser() as browser:
         assert [(await browser.get(path)).status for path in ("/livez", "/healthz", "/readyz")] == [200, 200, 200]
+
+
+async def test_a_database_that_is_away_is_a_page_without_its_address(
+    owner: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    port = ports.reserve()
+    away = Database(f"postgresql://somebody:secret-word@{ports.HOST}:{port}/perdure")
+    async with running_console(owner, away) as console, console.browser() as browser:
+        seen = await browser.sign_in("pdr_" + "x" * 43)
+        assert (await browser.get("/readyz")).status == 503
+    await away.close()
+    assert seen.status == 503
+    assert "<h1>Not available</h1>" in seen.text
+    assert "PostgreSQL does not answer." in seen.text
+    assert str(port) not in seen.text.replace(console.url, "")
+    assert f"{ports.HOST}:{port}" in caplog.text
+    assert "secret-word" not in caplog.text + seen.text

@@ -35,6 +35,7 @@ _CONFIG: dict[str, Any] = {
         "titleFontSize": 12,
         "titleFontWeight": "normal",
         "labelOverlap": "greedy",
+        "labelSeparation": 10,
     },
 }
 

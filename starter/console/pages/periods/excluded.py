@@ -15,9 +15,9 @@ from aiohttp import web
 
 from activities.postgres.scopes import charged_kinds_of, silence_of
 from billing.periods import BillingPeriod
-from billing.pricing.rate_card import load_rate_card
 from starter.console.frame import fragment, page
 from starter.console.live import stream
+from starter.console.rate_cards import rate_card
 from starter.console.services import ConsoleServices, services
 from starter.words.fates import FATES, INVALID
 from storage.periods.periods import ExcludedUsage, excluded_instances
@@ -91,7 +91,7 @@ async def _reasons(own: ConsoleServices, month: BillingPeriod) -> list[ExcludedR
         start=month.start(settings.zone),
         end=min(month.end(settings.zone), datetime.now(UTC)),
         bill_after=settings.bill_after,
-        rate_card=load_rate_card(settings.rate_card),
+        rate_card=await rate_card(own),
         silence=silence_of(settings),
         charged_kinds=charged_kinds_of(settings),
     )
