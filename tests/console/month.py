@@ -27,6 +27,8 @@ from tests.support.system import System, running_system
 
 BLUE, GREY = "team:blue", "user:grey"
 KEY = f"{MAY}/{BLUE}/period"
+ODD = "a/b c?d=%25&<é>#+"
+"""An instance whose id has whatever an address could stumble over."""
 NAME = "Blue <b>& Sons</b>"
 
 
@@ -85,6 +87,7 @@ async def billed_month(client: Client, url: str, emulator: EmulatorServer, folde
         await system.add_instance("blue-xl", BLUE, "2022-05-04T00:00", "2022-05-04T12:00", "xl")
         await system.add_instance("grey-1", GREY, "2022-05-19T12:00", "2022-05-20T12:00")
         await system.add_instance("blue-now", BLUE, "2022-06-02T00:00", "2022-06-02T06:00")
+        await system.add_instance(ODD, BLUE, "2022-06-03T00:00", "2022-06-03T01:00")
         async with system.db.transaction() as connection:
             await connection.exec_driver_sql("UPDATE account SET name = $1 WHERE attribution_id = $2", (NAME, BLUE))
         await system.run_period(MAY)

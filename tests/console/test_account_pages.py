@@ -43,12 +43,12 @@ async def test_accounts_have_what_the_command_says(month: MonthOnPages) -> None:
     listed = rows(await month.page("/accounts"), "Accounts, by id")
     assert [row[0] for row in listed] == [f"{NAME} {BLUE}", GREY]
     assert shown["unpaid"] == {"usd": 2342}
-    assert listed[0][4] == "23.42 USD"
+    assert listed[0][3] == "23.42 USD"
     page = await month.page(f"/accounts/{BLUE}")
     assert f"{NAME} {BLUE}" in words(page)
     estimate = rows(page, "Estimate: unbilled usage")
-    assert estimate[-1][-1] == "2.16 USD"
-    assert [each["amount"] for each in shown["usage"]] == [216]
+    assert estimate[-1][-1] == "2.52 USD"
+    assert [each["amount"] for each in shown["usage"]] == [252]
     invoices = rows(page, "The newest invoices")
     assert [(row[0], row[-2]) for row in invoices] == [(KEY, "23.42 USD")]
     table = list(csv.DictReader(io.StringIO((await month.browser.get("/accounts.csv")).text)))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+from urllib.parse import quote
 
 import pytest
 
-from tests.console.month import BLUE, GREY, KEY, NAME, MonthOnPages, rows, words
+from tests.console.month import BLUE, GREY, KEY, NAME, ODD, MonthOnPages, rows, words
 from tests.support.months import MAY
 
 
@@ -84,3 +85,10 @@ async def test_the_search_finds_and_opens(month: MonthOnPages) -> None:
     assert {"blue-1", "blue-xl", BLUE} <= set(words(several).split())
     assert "Nothing is called" in await month.page("/search?q=%3Cscript%3E")
     assert "Write what to search for." in await month.page("/search?q=")
+
+
+async def test_an_odd_id_is_found_and_opened(month: MonthOnPages) -> None:
+    seen = await month.browser.get(f"/search?q={quote(ODD)}")
+    assert seen.status == 302
+    page = await month.page(seen.headers["Location"])
+    assert f"Instance {ODD}" in words(page)

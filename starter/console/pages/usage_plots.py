@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import date, timedelta
 
 from starter.console.plots.bars import Bar, bars
 from starter.console.plots.plot import Plot, drawn
@@ -16,10 +17,18 @@ TIERS = "included credits and tiers"
 async def by_day(title: str, days: Sequence[DayTotal], empty: str, between: tuple[str, ...] = ()) -> list[Plot]:
     """Return what usage came to by day and class, a plot for each currency; without any, one with the text `empty`.
 
-    `between`: days that are shown even if nothing is there.
+    `between`: days that are shown even if nothing is there; by default those from the first to the last with usage.
     """
+    between = between or _every_day([each.day for each in days])
     plots = await by_currency(title, [(each.day.isoformat(), each) for each in days], "Day", between)
     return plots or [Plot(title, empty=empty)]
+
+
+def _every_day(days: Sequence[date]) -> tuple[str, ...]:
+    if not days:
+        return ()
+    first, count = min(days), (max(days) - min(days)).days + 1
+    return tuple((first + timedelta(days=number)).isoformat() for number in range(count))
 
 
 async def by_currency(
