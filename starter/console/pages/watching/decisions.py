@@ -11,9 +11,11 @@ from aiohttp import web
 from billing.errors import InputError
 from billing.text import plural
 from starter.console.frame import page
+from starter.console.html.listing import FilterField, Pager
+from starter.console.pages.downloads import send_csv
 from starter.console.pages.watching.links import address, decision_page
 from starter.console.services import services
-from starter.sheets import Row, Sheet, SheetColumn, csv_chunks
+from starter.sheets import Row, Sheet, SheetColumn
 from storage.decisions.trail import DecisionKind, DecisionRecord, list_decisions
 from storage.postgres.database import Database
 
@@ -68,32 +70,12 @@ class TrailRow:
 
 
 @dataclass(frozen=True)
-class TrailField:
-    """A field of the filter."""
-
-    name: str
-    label: str
-    value: str
-    hint: str = ""
-    choices: Sequence[tuple[str, str]] = ()
-
-
-@dataclass(frozen=True)
-class TrailPages:
-    """How much is shown, and the addresses of the first and the next page, "" for none."""
-
-    shown: str
-    first: str
-    next: str
-
-
-@dataclass(frozen=True)
 class DecisionsView:
     """A page of the trail, its filter and its CSV. `filtered`: whether the filter says anything."""
 
     rows: Sequence[TrailRow]
-    fields: Sequence[TrailField]
-    pager: TrailPages
+    fields: Sequence[FilterField]
+    pager: Pager
     csv: str
     filtered: bool
 
@@ -104,15 +86,15 @@ async def decisions(request: web.Request) -> web.Response:
     wanted = TrailFilter.of(request)
     found = await _read(services(request).db, wanted, wanted.before, _PAGE + 1)
     rows, more = found[:_PAGE], len(found) > _PAGE
-    pager = TrailPages(
+    pager = Pager(
         plural(len(rows), "decision") + (", and older ones" if more else ""),
         wanted.to("/decisions") if wanted.before else "",
         wanted.to("/decisions", before=str(rows[-1].id)) if more else "",
     )
     fields = [
-        TrailField("subject", "Subject", wanted.subject, "invoice, period, account"),
-        TrailField("by", "By", wanted.by),
-        TrailField(
+        FilterField("subject", "Subject", wanted.subject, "invoice, period, account"),
+        FilterField("by", "By", wanted.by),
+        FilterField(
             "decision",
             "Decision",
             str(wanted.kind or ""),
@@ -129,17 +111,7 @@ async def as_csv(request: web.Request) -> web.StreamResponse:
     """Answer with all decisions of the filter, as they are read."""
     wanted, db = TrailFilter.of(request), services(request).db
     sheet = Sheet("decisions", [SheetColumn(name) for name in _COLUMNS], _cells(db, wanted))
-    chunks = csv_chunks(sheet)
-    first = await anext(chunks)  # before the answer begins: what fails here becomes a page
-    answer = web.StreamResponse()
-    answer.content_type, answer.charset = "text/csv", "utf-8"
-    answer.headers["Content-Disposition"] = 'attachment; filename="decisions.csv"'
-    await answer.prepare(request)
-    await answer.write(first)
-    async for chunk in chunks:
-        await answer.write(chunk)
-    await answer.write_eof()
-    return answer
+    return await send_csv(request, sheet, "decisions")
 
 
 async def _cells(db: Database, wanted: TrailFilter) -> AsyncIterator[Row]:
