@@ -1,0 +1,72 @@
+-- name: size
+-- Pages and rows of the table of instances, as PostgreSQL last counted them; -1 rows: it never did.
+SELECT pg_relation_size(oid) / current_setting('block_size')::int AS pages, CAST(reltuples AS bigint) AS rows
+FROM pg_class
+WHERE oid = 'workspace_instance'::regclass;
+
+-- name: whole
+-- All instances, in one page.
+{version}
+sampled AS MATERIALIZED (
+    SELECT CAST(0 AS bigint) AS page, {columns}
+    FROM workspace_instance AS w
+),
+{by_page};
+
+-- name: sample
+-- Every `step`th page of the table, as it is on disk. Instances are stored about in the order in which they started, so
+-- that pages at equal distances are a fair sample. Rows are found by their place: a page has rarely more than 128.
+{version}
+sampled AS MATERIALIZED (
+    SELECT CAST((CAST(CAST(w.ctid AS text) AS point))[0] AS bigint) AS page, {columns}
+    FROM workspace_instance AS w
+    WHERE w.ctid = ANY (ARRAY(
+        SELECT CAST('(' || page || ',' || place || ')' AS tid)
+        FROM generate_series(CAST(:step AS bigint) / 2, CAST(:pages AS bigint) - 1, CAST(:step AS bigint)) AS page
+        CROSS JOIN generate_series(1, 128) AS place
+    ))
+),
+{by_page};
+
+-- name: columns
+w.attribution_id, w.quantity, coalesce(nullif(w.workspace_class, ''), :default_class) AS workspace_class,
+           w.started_time AS since, least(w.stopping_time, w.stopped_time, CAST(:now AS timestamptz)) AS until
+
+-- name: version
+WITH version AS MATERIALIZED (
+    SELECT v.version
+    FROM worker_settings AS w
+    JOIN rate_card AS c ON c.digest = w.rate_card_digest
+    CROSS JOIN LATERAL jsonb_array_elements(c.content) AS v (version)
+    WHERE w.queue = 'billing' AND CAST(v.version ->> 'effective_from' AS timestamptz) <= :now
+    ORDER BY CAST(v.version ->> 'effective_from' AS timestamptz) DESC
+    LIMIT 1
+),
+
+-- name: by_page
+-- By page its rows, and by currency the cost of their usage within [start, now) at the prices in force.
+cost AS (
+    SELECT s.page, a.currency,
+           sum(
+               extract(epoch FROM least(upper(a.during), s.until)
+                                  - greatest(lower(a.during), s.since, CAST(:start AS timestamptz), own.bill_after,
+                                             CAST(:bill_after AS timestamptz))) / 60
+               * s.quantity
+               * CAST(v.version -> 'credits_per_minute' ->> s.workspace_class AS numeric)
+               * CAST(v.version -> 'price_per_credit' ->> a.currency AS numeric)
+           ) * CAST(10 AS numeric) ^ currency_decimals(a.currency) AS amount
+    FROM sampled AS s
+    JOIN account AS own USING (attribution_id)
+    JOIN account_window AS a USING (attribution_id)
+    CROSS JOIN version AS v
+    WHERE s.since < s.until
+      AND s.until > :start
+      AND coalesce(a.charged, a.kind = ANY (CAST(:charged_kinds AS text[])))
+      AND least(upper(a.during), s.until)
+          > greatest(lower(a.during), s.since, CAST(:start AS timestamptz), own.bill_after, CAST(:bill_after AS timestamptz))
+    GROUP BY s.page, a.currency
+)
+SELECT page.number, page.rows, cost.currency, cost.amount
+FROM (SELECT page AS number, count(*) AS rows FROM sampled GROUP BY page) AS page
+LEFT JOIN cost ON cost.page = page.number AND cost.amount IS NOT NULL
+ORDER BY page.number
