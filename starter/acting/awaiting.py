@@ -39,6 +39,7 @@ def awaiting_plan(period: BillingPeriod, waiting: Sequence[AwaitingInvoice]) -> 
                 {
                     "key": each.key,
                     "attribution_id": each.attribution_id,
+                    "account_name": each.account_name,
                     "amount": each.amount,
                     "currency": each.currency,
                     "previous": each.previous,
@@ -53,7 +54,8 @@ def awaiting_plan(period: BillingPeriod, waiting: Sequence[AwaitingInvoice]) -> 
 def _item(each: AwaitingInvoice, before: BillingPeriod) -> str:
     earlier = "nothing" if each.previous is None else format_amount(each.previous, each.currency)
     held = "" if each.reason is None else f"; held: {each.reason}"
-    return f"{each.key}: {format_amount(each.amount, each.currency)} (in {before}: {earlier}){held}"
+    of = f" of {each.account_name}" if each.account_name else ""
+    return f"{each.key}{of}: {format_amount(each.amount, each.currency)} (in {before}: {earlier}){held}"
 
 
 async def approve_each(

@@ -152,6 +152,11 @@ def retry_plan(records: Sequence[InvoiceRecord], period: str | None) -> Plan:
         f"Retry {counted}" + (f" of {period}" if period else ""),
         [("Amount", total), ("Customers", f"{len({record.attribution_id for record in records}):,}")],
         "Each goes on where it was blocked: what its cause no longer stops is finalized and charged.",
-        [f"{record.key}: {format_amount(record.amount, record.currency)}" for record in records],
+        [_item(record) for record in records],
         {"invoices": [document(record) for record in records]},
     )
+
+
+def _item(record: InvoiceRecord) -> str:
+    of = f" of {record.account_name}" if record.account_name else ""
+    return f"{record.key}{of}: {format_amount(record.amount, record.currency)}"

@@ -24,6 +24,7 @@ class AwaitingInvoice:
     amount: int
     reason: str | None
     previous: int | None
+    account_name: str | None = None
 
 
 async def awaiting_of(db: Database, period: BillingPeriod) -> list[AwaitingInvoice]:

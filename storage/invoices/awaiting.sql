@@ -1,6 +1,7 @@
 -- name: awaiting
 -- Invoices of a period that wait for an approval, or that a limit holds, with the account's invoices of the month before.
-SELECT i.key, i.attribution_id, i.currency, i.amount, i.blocked_reason AS reason, before.amount AS previous
+SELECT i.key, i.attribution_id,
+       (SELECT name FROM account AS payer WHERE payer.attribution_id = i.attribution_id) AS account_name, i.currency, i.amount, i.blocked_reason AS reason, before.amount AS previous
 FROM invoice AS i
 LEFT JOIN LATERAL (
     SELECT CAST(sum(p.amount) AS bigint) AS amount

@@ -61,6 +61,8 @@ class CreditNoteRecord:
     issued_at: datetime | None
     voided_at: datetime | None
     parts: dict[int, int]
+    attribution_id: str = ""
+    account_name: str | None = None
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 -- name: columns
 n.id, n.key, i.key AS invoice_key, n.invoice_id, n.kind, n.line_no, n.instance_id, n.amount, n.currency, n.settle_to,
 n.reason, n.state, n.blocked_reason, n.stripe_credit_note_id, i.stripe_invoice_id, n.generation, n.requested_at,
-n.issued_at, n.voided_at,
+n.issued_at, n.voided_at, i.attribution_id,
+(SELECT name FROM account AS payer WHERE payer.attribution_id = i.attribution_id) AS account_name,
 (
     SELECT array_agg(p.line_no ORDER BY p.line_no) FROM credit_note_line AS p WHERE p.credit_note_id = n.id
 ) AS line_nos,

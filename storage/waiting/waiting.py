@@ -91,6 +91,7 @@ class WaitingThing:
     amounts: Mapping[str, int]
     things: int = 1
     duration_us: int | None = None
+    account_name: str | None = None
 
     @property
     def person(self) -> bool:

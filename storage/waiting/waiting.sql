@@ -6,7 +6,8 @@ placed AS (
     FROM waits
     WHERE {scope}
 )
-SELECT kind, subject, attribution_id, billing_period, invoice_key, instance_id, since, reason, amounts, things
+SELECT kind, subject, attribution_id, billing_period, invoice_key, instance_id, since, reason, amounts, things,
+       (SELECT name FROM account AS payer WHERE payer.attribution_id = placed.attribution_id) AS account_name
 FROM placed
 WHERE place <= :most
 ORDER BY since, kind, subject;

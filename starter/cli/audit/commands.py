@@ -23,9 +23,11 @@ from starter.cli.database import open_database
 from starter.cli.warnings import gather
 from starter.cli.warnings.printing import documents, print_block
 from starter.words.audited import figure_in_words
+from starter.words.findings import filled, in_words
+from starter.words.names import named
 from starter.words.remedies import what_to_do
 from storage.audit.runs import AuditRecord, audit_findings, load_audit, newest_audit
-from storage.lookup.naming import payer_id
+from storage.lookup.naming import names_of, payer_id
 from storage.postgres.database import Database
 
 _SHOWN = 100
@@ -51,7 +53,7 @@ async def audit(
     month, older_than = _read(period, stuck_after)
     settings = common.settings()
     async with open_database(settings) as db:
-        scope = AuditScope(month, None if account is None else await payer_id(db, account))
+        scope = AuditScope(month, await _account(db, account))
         if last:
             audit_id = await _last(db, scope)
         else:
@@ -71,6 +73,13 @@ def _read(period: str | None, stuck_after: str | None) -> tuple[str | None, time
     except ValueError as error:
         raise InputError(f"--stuck-after {error}") from error
     return period, older_than
+
+
+async def _account(db: Database, named_as: str | None) -> str | None:
+    try:
+        return None if named_as is None else await payer_id(db, named_as)
+    except InputError as error:
+        raise InputError(f"--account: {error}") from None
 
 
 async def _last(db: Database, scope: AuditScope) -> str:
@@ -113,7 +122,7 @@ async def _print_document(db: Database, audit: AuditRecord, warnings: list[Usage
 
     async def findings() -> AsyncGenerator[dict[str, Any]]:
         async for check, finding in audit_findings(db, audit.id):
-            yield _document(check, finding)
+            yield _document(check, finding, await _name(db, finding))
 
     head = {
         "audit_id": audit.id,
@@ -132,8 +141,15 @@ async def _print_document(db: Database, audit: AuditRecord, warnings: list[Usage
     await output.print_json_with_list(head, "findings", findings())
 
 
-def _document(check: Check, finding: Finding) -> dict[str, Any]:
-    return {"check": str(check), **asdict(finding), "what_to_do": what_to_do(finding.kind)}
+def _document(check: Check, finding: Finding, name: str | None) -> dict[str, Any]:
+    remedy = filled(what_to_do(finding.kind), finding)
+    return {"check": str(check), **asdict(finding), "account_name": name, "what_to_do": remedy}
+
+
+async def _name(db: Database, finding: Finding) -> str | None:
+    if finding.attribution_id is None:
+        return None
+    return (await names_of(db, [finding.attribution_id])).get(finding.attribution_id)
 
 
 async def _print(db: Database, audit: AuditRecord) -> None:
@@ -150,7 +166,7 @@ async def _print(db: Database, audit: AuditRecord) -> None:
         if shown == _SHOWN:
             break
         shown += 1
-        _print_finding(check, finding)
+        _print_finding(check, finding, await _name(db, finding))
     options = "".join(
         f" {name} {value}"
         for name, value in (("--period", audit.scope.period), ("--account", audit.scope.attribution_id))
@@ -168,16 +184,15 @@ def _last_line(audit: AuditRecord, warnings: list[UsageWarning], *, clean: bool)
     return f"{result}{unmade}{warned}."
 
 
-def _print_finding(check: Check, finding: Finding) -> None:
+def _print_finding(check: Check, finding: Finding, name: str | None) -> None:
     ids = {
-        "account": finding.attribution_id,
+        "account": finding.attribution_id and named(finding.attribution_id, name),
         "instance": finding.instance_id,
         "invoice": finding.invoice_key,
         "Stripe": finding.stripe_id,
         "report": finding.report_id,
     }
-    named = ", ".join(f"{name} {value}" for name, value in ids.items() if value)
-    output.say(f"{finding.kind} ({check})" + (f": {named}" if named else ""))
-    # The detail can quote Stripe's metadata, which can contain control characters.
-    output.say(f"    {''.join(each if each.isprintable() else ' ' for each in finding.detail)}")
-    output.say(f"    What to do: {what_to_do(finding.kind)}")
+    subjects = ", ".join(f"{what} {value}" for what, value in ids.items() if value)
+    output.say(f"{finding.kind} ({check})" + (f": {subjects}" if subjects else ""))
+    output.say(f"    {in_words(finding.detail)}")
+    output.say(f"    What to do: {filled(what_to_do(finding.kind), finding)}")

@@ -31,12 +31,14 @@ def _currency(note: CreditNoteRecord) -> str:
 
 _COLUMNS: Sequence[output.Column[CreditNoteRecord]] = (
     output.Column("Invoice", lambda note: note.invoice_key),
+    output.account_name(lambda note: note.account_name),
     output.Column("Reference", lambda note: CreditNoteKey.parse(note.key).reference),
     output.state("State", lambda note: str(note.state)),
     output.amount("Amount", lambda note: note.amount, _currency),
     output.instant("Requested", lambda note: note.requested_at),
     output.Column("To", lambda note: str(note.settle_to), show="room"),
     output.Column("Reason", lambda note: note.reason, show="room", prose=True),
+    output.Column("Account", lambda note: note.attribution_id, show="wide"),
     output.Column("Line", lambda note: note.line_no, show="wide"),
     output.Column("Instance", lambda note: note.instance_id, show="wide"),
     output.Column("Currency", lambda note: note.currency.upper(), show="wide"),

@@ -19,6 +19,8 @@ def credit_note_document(note: CreditNoteRecord) -> dict[str, Any]:
     return {
         "key": note.key,
         "invoice_key": note.invoice_key,
+        "attribution_id": note.attribution_id,
+        "account_name": note.account_name,
         "kind": str(note.kind),
         "line_no": note.line_no,
         "instance_id": note.instance_id,

@@ -11,6 +11,7 @@ from billing.periods import BillingPeriod
 from starter.cli import common, output
 from starter.cli.database import open_database
 from starter.cli.period.excluded import excluded_usage
+from starter.cli.period.names import with_names
 from starter.words.fates import FATES, INVALID
 from storage.lookup.naming import payer_id
 
@@ -29,6 +30,7 @@ _COLUMNS: Sequence[output.Column[_Excluded]] = (
     ),
     output.Column("Why", _why, prose=True),
     output.Column("Account", lambda row: row["attribution_id"], show="room"),
+    output.account_name(lambda row: row["account_name"]),
     output.Column("Reason", lambda row: row["reason"], show="wide"),
 )
 
@@ -49,5 +51,5 @@ async def excluded(
         with output.progress_when_slow() as say:
             say(f"{month}: reading what is not billed")
             payer = None if account is None else await payer_id(db, account)
-            rows = await excluded_usage(db, settings, month, account=payer)
+            rows = await with_names(db, await excluded_usage(db, settings, month, account=payer))
     await output.listing(rows, _COLUMNS, view, empty=f"All usage of {month} is billed, or will be.", document=dict)

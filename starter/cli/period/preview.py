@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 
 from activities.postgres.periods.limits import PeriodLimits
@@ -23,6 +23,7 @@ from starter.cli.warnings.printing import complain, print_block
 from starter.words import lines
 from storage.claims import claims
 from storage.claims.claims import Assessment
+from storage.lookup.naming import names_of
 from storage.periods import periods
 from storage.postgres.database import Database
 
@@ -48,11 +49,12 @@ async def preview(
         say(f"{month}: {len(found):,} accounts priced; warnings")
         warnings = await gather.of_period(db, settings, month, attribution_id=account, previewed=amounts)
     status = ExitStatus.PERSON if strict and warnings else ExitStatus.DONE
+    names = await names_of(db, {each.priced.attribution_id for each in found})
     if as_json:
-        output.print_json([_preview_document(each) for each in found])
+        output.print_json([_preview_document(each, names) for each in found])
         complain(warnings)
         return status
-    _print_previews(month, cutoff, found)
+    _print_previews(month, cutoff, found, names)
     free = await excluded_usage(db, settings, month, reasons=FREE, account=account)
     print_excluded(free, f"`perdure period excluded {month}` lists them")
     if account is None and (reason := await PeriodLimits(db, settings).weigh(month, rate_card)):
@@ -84,11 +86,12 @@ async def previews(
             return
 
 
-def _preview_document(preview: Assessment) -> dict[str, object]:
+def _preview_document(preview: Assessment, names: Mapping[str, str]) -> dict[str, object]:
     priced = preview.priced
     return {
         "key": priced.key,
         "attribution_id": priced.attribution_id,
+        "account_name": names.get(priced.attribution_id),
         "outcome": str(preview.verdict),
         "reason": preview.reason,
         "brake": preview.hold,
@@ -113,10 +116,12 @@ def _preview_document(preview: Assessment) -> dict[str, object]:
     }
 
 
-def _print_previews(month: BillingPeriod, cutoff: datetime, previews: list[Assessment]) -> None:
+def _print_previews(
+    month: BillingPeriod, cutoff: datetime, previews: list[Assessment], names: Mapping[str, str]
+) -> None:
     table = output.make_table(
         f"{month}, usage up to {output.when(cutoff)}. Nothing was changed.",
-        *("Account", "Amount", "Credits", "Carried over", "Planned action"),
+        *("Account", "Name", "Amount", "Credits", "Carried over", "Planned action"),
         right=("Amount", "Credits"),
     )
     totals: dict[str, int] = {}
@@ -129,6 +134,7 @@ def _print_previews(month: BillingPeriod, cutoff: datetime, previews: list[Asses
         output.add_row(
             table,
             priced.attribution_id,
+            names.get(priced.attribution_id),
             format_amount(priced.amount, priced.currency),
             f"{priced.credits:,f}",
             carried,

@@ -13,6 +13,8 @@ from billing.text import plural
 from settings import Settings
 from starter.cli import misbilled, output, states
 from starter.cli.period.excluded import excluded_usage, print_excluded
+from starter.cli.period.names import subject, with_names
+from starter.words.names import named
 from storage.accounts import policies
 from storage.accounts.policies import PeriodHold
 from storage.accounts.subscription_faults import list_faults
@@ -41,28 +43,34 @@ async def period_status(
         "awaiting_approval": progress.awaiting_approval,
         "counts": progress.counts,
         "totals": progress.totals,
-        "blocked": [{"key": b.subject, "reason": b.reason, "since": format_instant(b.since)} for b in progress.blocked],
+        "blocked": await with_names(
+            db, [{"key": b.subject, "reason": b.reason, "since": format_instant(b.since)} for b in progress.blocked]
+        ),
         "credited": await credit_notes.credited_of_period(db, str(month)),
-        "blocked_credit_notes": [
-            {"key": note.key, "reason": note.blocked_reason}
-            for note in await credit_notes.blocked_of_period(db, str(month))
-        ],
+        "blocked_credit_notes": await _blocked_notes(db, str(month)),
         "carried_over": {"below_minimum": progress.below_minimum},
         "subscriptions": await _subscriptions(db),
-        "excluded": excluded,
+        "excluded": await with_names(db, excluded),
         "disputes": await disputes.open_in_period(db, str(month)),
-        "not_collected": [
-            {"key": key, "since": format_instant(since)}
-            for key, since in await collection.not_collected(db, str(month))
-        ],
+        "not_collected": await _not_collected(db, str(month)),
         "refunded": await refunds.refunded_of_period(db, str(month)),
-        "misbilled": misbilled.documents(wrong),
+        "misbilled": await with_names(db, misbilled.documents(wrong)),
     }
+
+
+async def _blocked_notes(db: Database, month: str) -> list[dict[str, object]]:
+    found = await credit_notes.blocked_of_period(db, month)
+    return await with_names(db, [{"key": note.key, "reason": note.blocked_reason} for note in found])
+
+
+async def _not_collected(db: Database, month: str) -> list[dict[str, object]]:
+    found = await collection.not_collected(db, month)
+    return await with_names(db, [{"key": key, "since": format_instant(since)} for key, since in found])
 
 
 async def _subscriptions(db: Database) -> list[dict[str, object]]:
     """Return the subscriptions that wait for a person, of all periods."""
-    return [
+    rows = [
         {
             "stripe_subscription_id": fault.stripe_subscription_id,
             "attribution_id": fault.attribution_id,
@@ -71,6 +79,7 @@ async def _subscriptions(db: Database) -> list[dict[str, object]]:
         }
         for fault in await list_faults(db)
     ]
+    return await with_names(db, rows)
 
 
 def _held(hold: PeriodHold | None) -> dict[str, object] | None:
@@ -103,7 +112,7 @@ def print_status(document: dict[str, object]) -> None:
     assert isinstance(carried, dict)
     for row in blocked:
         waits = "waiting" if row["reason"].startswith("waits for") else "blocked"
-        output.say(f"{waits} since {row['since']}: {row['key']}: {row['reason']}")
+        output.say(f"{waits} since {row['since']}: {subject(row)}: {row['reason']}")
     _print_credits(document)
     open_disputes, below_minimum = document["disputes"], carried["below_minimum"]
     assert isinstance(open_disputes, int)
@@ -134,9 +143,10 @@ def _print_waiting(document: dict[str, object]) -> None:
     stopped = document["not_collected"]
     assert isinstance(stopped, list)
     for row in stopped:
-        output.say(f"no longer collected by Stripe since {row['since']}: {row['key']}: its auto_advance is off there")
+        output.say(f"no longer collected by Stripe since {row['since']}: {subject(row)}: its auto_advance is off there")
     for row in subscriptions:
-        output.say(f"subscription blocked since {row['since']}: {row['stripe_subscription_id']}: {row['reason']}")
+        of = f" of {named(row['attribution_id'], row['account_name'])}" if row["attribution_id"] else ""
+        output.say(f"subscription blocked since {row['since']}: {row['stripe_subscription_id']}{of}: {row['reason']}")
 
 
 def _print_credits(document: dict[str, object]) -> None:
@@ -150,4 +160,4 @@ def _print_credits(document: dict[str, object]) -> None:
         amounts = ", ".join(format_amount(a, c) for c, a in sorted(refunded.items()))
         output.say(f"Refunded in Stripe without a credit note: {amounts}: `perdure invoices list` marks the invoices.")
     for row in blocked:
-        output.say(f"blocked credit note: {row['key']}: {row['reason']}")
+        output.say(f"blocked credit note: {subject(row)}: {row['reason']}")

@@ -7,18 +7,21 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from billing.invoice.key import InvoiceKey
 from billing.periods import BillingPeriod
 from starter.cli import common, output
 from starter.cli.database import open_database
+from storage.lookup.naming import names_of
 from storage.postgres.database import Database
 from storage.recovery import losses
 
 _PAGE = 1000
 
-_Named: TypeAlias = tuple[str, str]
+_Named: TypeAlias = tuple[str, str, str | None]
 _COLUMNS: Sequence[output.Column[_Named]] = (
     output.Column("Report id", lambda each: each[1]),
     output.Column("Invoice key", lambda each: each[0]),
+    output.account_name(lambda each: each[2]),
 )
 
 
@@ -40,6 +43,8 @@ async def list_(
 async def _reports(db: Database, period: str | None) -> AsyncIterator[_Named]:
     after = ""
     while page := await losses.reports(db, after=after, period=period, limit=_PAGE):
-        for named in page:
-            yield named
+        accounts = {key: InvoiceKey.parse(key).attribution_id for key, _ in page}
+        names = await names_of(db, set(accounts.values()))
+        for key, report_id in page:
+            yield key, report_id, names.get(accounts[key])
         after = page[-1][0]

@@ -55,6 +55,7 @@ def thing_document(each: WaitingThing) -> dict[str, Any]:
         "things": each.things,
         "person": each.person,
         "attribution_id": each.attribution_id,
+        "account_name": each.account_name,
         "billing_period": each.billing_period,
         "invoice_key": each.invoice_key,
         "instance_id": each.instance_id,

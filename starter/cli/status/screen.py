@@ -79,7 +79,8 @@ def _block(group: Sequence[WaitingThing], found: Overview, width: int | None) ->
     resolution = RESOLUTIONS[first.kind]
     if len(group) == 1:
         named = f"{resolution.words[0]} {first.subject}" + (f", {first.things:,}" if first.things > 1 else "")
-        amounts, reason, command = first.amounts, first.reason, first.command
+        amounts, command = first.amounts, first.command
+        reason = f"{first.account_name}: {first.reason}" if first.account_name else first.reason
         spent = _hours(first.duration_us or 0)
     else:
         total = next(each for each in found.totals if each.kind is first.kind)

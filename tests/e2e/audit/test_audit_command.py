@@ -75,7 +75,8 @@ async def test_it_says_what_differs_and_what_to_do(system: System, perdure: Perd
         "invoice_key": they["once"].key,
         "stripe_id": stripe_id,
         "report_id": they["once"].report_id,
-        "what_to_do": REMEDIES[Kind.STATUS_DIFFERS],
+        "account_name": None,
+        "what_to_do": REMEDIES[Kind.STATUS_DIFFERS].replace("invoice/KEY", f"invoice/{they['once'].key}"),
     }
 
     await _add_more_than_a_screen_holds(system, document["audit_id"])
@@ -84,7 +85,7 @@ async def test_it_says_what_differs_and_what_to_do(system: System, perdure: Perd
     )
     assert (again.status, again.out.splitlines()[-1]) == (3, "151 discrepancies.")
     assert f"status_differs (stripe-says-the-same): account team:once, invoice {they['once'].key}" in again.out
-    assert f"What to do: {REMEDIES[Kind.STATUS_DIFFERS]}" in again.out
+    assert f"What to do: {finding['what_to_do']}" in again.out
     assert f"51 more: `perdure audit --last --period {MAY} --json` lists all of them." in again.out
     assert len(all_of_them.document_of_failure["findings"]) == 151
 

@@ -13,6 +13,7 @@ from starter.acting.offers import Offer, act
 from starter.console.frame import page
 from starter.console.services import services
 from starter.words.audited import figure_in_words
+from starter.words.findings import filled
 from starter.words.remedies import what_to_do
 from storage.audit.runs import (
     AuditBrief,
@@ -110,9 +111,7 @@ def _finding(check: Check, finding: Finding) -> FindingRow:
     offer = None
     if finding.invoice_key and finding.instance_id:
         offer = Offer("Credit", act("credit", finding.invoice_key, instance=finding.instance_id))
-    remedy = what_to_do(finding.kind)
-    for name, value in (("KEY", finding.invoice_key), ("ID", finding.instance_id), ("REPORT_ID", finding.report_id)):
-        remedy = remedy.replace(f" {name}", f" {value}") if value else remedy
+    remedy = filled(what_to_do(finding.kind), finding)
     return FindingRow(
         str(check),
         finding.kind,
