@@ -21,7 +21,7 @@ import pytest
 
 from devstack import ports
 from devstack.servers.temporal import TemporalServer, start_headless
-from storage.postgres.roles import API, BILLING, INGEST, OPERATOR, READER
+from storage.postgres.roles import API, BILLING, CONSOLE, INGEST, OPERATOR, READER
 from tests.deployment import compose_spec
 from tests.support.roles import as_role
 
@@ -33,8 +33,8 @@ SERVICES: dict[str, dict[str, Any]] = compose_spec.interpolate(compose_spec.read
     "services"
 ]
 COMMANDS = {name: service["command"] for name, service in SERVICES.items() if service["image"].startswith("perdure:")}
-SERVES = ("worker-billing", "worker-stripe", "worker-sources", "webhook", "api", "metrics")
-WITH_DATABASE = ("worker-billing", "worker-sources", "api", "metrics")
+SERVES = ("worker-billing", "worker-stripe", "worker-sources", "webhook", "api", "metrics", "console")
+WITH_DATABASE = ("worker-billing", "worker-sources", "api", "metrics", "console")
 SECONDS = 120.0
 RATES = """
 [[version]]
@@ -56,6 +56,8 @@ class Containers:
             "ingest_database_url": as_role(database_url, INGEST),
             "api_database_url": as_role(database_url, API),
             "reader_database_url": as_role(database_url, READER),
+            "console_database_url": as_role(database_url, CONSOLE),
+            "console_session_key": "a-session-key-of-at-least-32-characters",
             "stripe_api_key": "sk_test_for_tests_only",
             "stripe_webhook_secret": "whsec_for_tests_only",
         }
@@ -81,6 +83,8 @@ class Containers:
             "API_PORT": str(self.port),
             "MONITOR_HOST": "127.0.0.1",
             "MONITOR_PORT": str(self.port),
+            "CONSOLE_HOST": "127.0.0.1",
+            "CONSOLE_PORT": str(self.port),
             "METRICS_PORT": str(self.metrics_port),
             "HEALTH_PORT": str(self.port),
         }
@@ -197,7 +201,7 @@ async def test_it_serves_until_it_is_asked_to_stop(containers: Containers, servi
             assert process.returncode is None, (await process.communicate())[1].decode()
             assert asyncio.get_running_loop().time() < give_up, health
             await asyncio.sleep(0.1)
-        if service in ("api", "metrics"):  # connects once it is asked
+        if service in ("api", "metrics", "console"):  # connects once it is asked
             await asyncio.to_thread(urlopen, f"http://127.0.0.1:{containers.port}/readyz")
         assert bool(connections(process.pid, containers.secrets["database_url"])) == has_database
         process.send_signal(signal.SIGTERM)
@@ -228,6 +232,7 @@ async def test_the_schedule_is_set(containers: Containers) -> None:
         ("worker-sources", "ingest_database_url", "DATABASE_URL is not set"),
         ("api", "api_database_url", "DATABASE_URL is not set"),
         ("metrics", "reader_database_url", "DATABASE_URL is not set"),
+        ("console", "console_database_url", "DATABASE_URL is not set"),
     ],
 )
 @pytest.mark.parametrize("how", ["empty", "absent"])
