@@ -15,6 +15,7 @@ from starter.api.handler import Api
 from starter.monitor.gauges import GAUGES
 from starter.webhook.handler import OUTCOMES, Webhook
 from storage.postgres.database import Database
+from storage.postgres.roles import ROLES
 from storage.waiting.kinds import WaitingKind
 from temporal.pollers import QUEUES
 from tests.architecture.sources import files
@@ -77,7 +78,7 @@ def _expressions(panel: dict[str, list[dict[str, str]]]) -> set[str]:
 
 def test_documents_name_what_is_served(served: set[str]) -> None:
     for page in (*ROOT.glob("docs/run/*.md"), *ROOT.glob("docs/on-call/*.md")):
-        roles_and_the_like = {"perdure_billing", "perdure_operator", "perdure_reader", "perdure_ingest", "perdure_api"}
+        roles_and_the_like = set(ROLES)
         text = re.sub(r"perdure_(invoice|line|credit_note)\b|perdure_db\w*|temporal_\w+", "", page.read_text())
         assert names_in(text) - roles_and_the_like <= served, page
 
