@@ -1,4 +1,4 @@
-"""The pages that ask, in a real Chromium: sound on a desk and on a dark phone, and two days credited without scripts."""
+"""The pages that ask, in a real Chromium: sound on desk and phone, and two days credited without scripts."""
 
 from __future__ import annotations
 

@@ -13,17 +13,17 @@ from starter.console.acting.once import Once
 
 async def test_the_second_sending_gets_the_answer_of_the_first() -> None:
     begun: list[int] = []
-    go_on = asyncio.Event()
+    has_begun, go_on = asyncio.Event(), asyncio.Event()
 
     async def carry_out() -> ActResult:
         begun.append(1)
+        has_begun.set()
         await go_on.wait()
         return ActResult("done", "/")
 
     once = Once()
     sent = [asyncio.ensure_future(once.do("r", carry_out)) for _ in range(3)]
-    while not begun:
-        await asyncio.sleep(0)
+    await has_begun.wait()
     sent[0].cancel()  # the browser went away: the others still get the answer
     go_on.set()
     results = await asyncio.gather(*sent, return_exceptions=True)
