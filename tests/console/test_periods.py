@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from storage.arrivals.tokens import TokenScope
+from storage.periods.published import publish
 from storage.postgres.database import Database
 from tests.console.serving import Browser, RunningConsole, running_console
+from tests.storage.audits import CARD
 from tests.storage.settled_world import settled_world
-from tests.storage.usage import execute
+from tests.storage.usage import add_account, add_instances, execute, instance
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +111,17 @@ async def test_what_is_no_period(world: RunningConsole, viewer: Browser, path: s
 
 async def test_a_period_without_anything(world: RunningConsole, viewer: Browser) -> None:
     assert "No invoice of this period is settled." in (await viewer.get("/periods/1999-01")).text
+
+
+async def test_the_present_period_is_an_estimate(world: RunningConsole, viewer: Browser) -> None:
+    assert "All usage so far, an estimate" not in (await viewer.get("/")).text
+    now = datetime.now(UTC)
+    await publish(world.db, "billing", CARD, {})
+    await add_account(world.db, "team:now", (now - timedelta(days=40), None))
+    await add_instances(world.db, instance("now", now - timedelta(days=35), None, attribution_id="team:now"))
+    page = (await viewer.get("/")).text
+    assert "All usage so far, an estimate, before included credits and minimum charges" in page
+    assert re.search(r'<span class="quiet">about</span>\s*<span class="amount">', page)
 
 
 def _sum(amounts: object) -> float:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
+from activities.postgres.scopes import charged_kinds_of
 from billing.invoice.states import OPEN, InvoiceState
 from billing.periods import BillingPeriod
 from starter.console.frame import page
@@ -23,6 +24,7 @@ from storage.overview.standing import StandingInvoices, latest_period, standing_
 from storage.periods.periods import read_summary
 from storage.postgres.database import Database
 from storage.totals import totals
+from storage.totals.so_far import SoFar, usage_so_far
 from storage.totals.totals import MonthTotal
 from storage.waiting.waiting import read_waiting, read_waiting_totals
 
@@ -35,7 +37,10 @@ _FEWEST_MONTHS = 6
 
 @dataclass(frozen=True)
 class PeriodGlance:
-    """A period at a glance. `state`: in a word; `text`: what that means; `at`: since when."""
+    """A period at a glance. `state`: in a word; `text`: what that means; `at`: since when.
+
+    `so_far`: what the usage of a period that has not ended costs, estimated.
+    """
 
     title: str
     period: str
@@ -43,6 +48,7 @@ class PeriodGlance:
     text: str
     at: datetime | None
     figures: Sequence[CurrencyFigures]
+    so_far: Sequence[SoFar] = ()
 
 
 @dataclass(frozen=True)
@@ -75,7 +81,7 @@ async def overview(request: web.Request) -> web.Response:
     own, now = services(request), datetime.now(UTC)
     present = BillingPeriod.containing(now, own.settings.zone)
     glances, standing, waiting, lines, plots = await asyncio.gather(
-        _glances(own.db, present),
+        _glances(own, present, now),
         standing_invoices(own.db),
         _waiting(own, now),
         health(own.db, now, now - own.terms(now).unread_after),
@@ -85,13 +91,21 @@ async def overview(request: web.Request) -> web.Response:
     return page(request, "pages/overview.html", "Overview", view)
 
 
-async def _glances(db: Database, present: BillingPeriod) -> list[PeriodGlance]:
+async def _glances(own: ConsoleServices, present: BillingPeriod, now: datetime) -> list[PeriodGlance]:
     """Return the present period, the last one, and the newest with invoices if that is an older one."""
+    db, settings = own.db, own.settings
     last, newest = present.previous(), await latest_period(db)
     states = by_currency(await totals.by_state(db, str(present)), ())
     running = "Its usage is billed once it has ended; cancellations are billed at once."
+    so_far = await usage_so_far(
+        db,
+        present.start(settings.zone),
+        now,
+        bill_after=settings.bill_after,
+        charged_kinds=charged_kinds_of(settings),
+    )
     glances = [
-        PeriodGlance("This period so far", str(present), "in progress", running, None, states),
+        PeriodGlance("This period so far", str(present), "in progress", running, None, states, so_far),
         await _glance_back(db, "Last period", last),
     ]
     if newest is not None and newest < str(last):
