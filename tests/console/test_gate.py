@@ -97,7 +97,8 @@ async def test_only_the_proxy_says_who_somebody_is(owner: Database, db: Database
         assert "· operator" in (await browser.get("/", **{"X-Forwarded-User": "joe@example.com"})).text
         assert (await browser.get("/", **{"X-Forwarded-User": "x" * 101})).status == 303
         secret = await console.token(TokenScope.ACT, "no-way-in")
-        await browser.sign_in(secret)
+        refused = await browser.sign_in(secret)
+        assert (refused.status, 'name="token"' in refused.text) == (403, False)
         assert (await browser.get("/")).status == 303  # with a proxy, tokens open nothing
     other = {**PROXY, "console_proxy_addresses": ["10.0.0.0/8"]}
     async with running_console(owner, db, **other) as console, console.browser() as browser:

@@ -38,6 +38,11 @@ class Identity:
         """The name of the session's cookie. Browsers take `__Host-` from a secure page of this host alone."""
         return "__Host-perdure" if self.secure else "perdure_session"
 
+    @property
+    def by_proxy(self) -> bool:
+        """Whether a proxy says who somebody is, so that tokens open nothing."""
+        return self._header is not None
+
     async def find(self, request: web.Request) -> Person | None:
         """Return the person who sends a request. None if nobody has signed in.
 

@@ -40,7 +40,7 @@ class SignIn:
 
     async def ask(self, request: web.Request) -> web.Response:
         """Show the form."""
-        return _form(request, "", 200, _own_path(request.query.get("to", "/")))
+        return self._form(request, "", 200, _own_path(request.query.get("to", "/")))
 
     async def take(self, request: web.Request) -> web.Response:
         """Take a token, and begin a session if it is one for people."""
@@ -60,15 +60,17 @@ class SignIn:
 
     async def _begin(self, request: web.Request, secret: str, to: str) -> web.Response:
         address = self._identity.address(request)
+        if self._identity.by_proxy:
+            return self._form(request, "", 403, to)
         if self._failed.too_many(address):
             self._log.warning("refused: a sign-in from %s: too many have failed", address)
-            return _form(request, _TOO_MANY, 429, to)
+            return self._form(request, _TOO_MANY, 429, to)
         proof = hash_secret(secret)
         person = await self._identity.of_proof(proof, request)
         if person is None:
             self._failed.add(address)
             self._log.warning("refused: a sign-in from %s: no such token", address)
-            return _form(request, _REFUSED, 403, to)
+            return self._form(request, _REFUSED, 403, to)
         logger.info("signed in: %s as %s from %s", person.name, Role(person.role), address)
         answer = web.HTTPSeeOther(to)
         answer.set_cookie(
@@ -82,9 +84,9 @@ class SignIn:
         )
         raise answer
 
-
-def _form(request: web.Request, problem: str, status: int, to: str) -> web.Response:
-    return page(request, "sign-in.html", "Sign in", {"problem": problem, "to": to}, status=status)
+    def _form(self, request: web.Request, problem: str, status: int, to: str) -> web.Response:
+        view = {"problem": problem, "to": to, "by_proxy": self._identity.by_proxy}
+        return page(request, "sign-in.html", "Sign in", view, status=status)
 
 
 def _own_path(to: str) -> str:
