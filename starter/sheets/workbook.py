@@ -214,10 +214,10 @@ def put_cell(page: Any, row: int, number: int, value: Cell, form: Any) -> int:
             return len(value)
         case Formula():
             plain = value.value.amount if isinstance(value.value, Money) else value.value
-            page.write_formula(row, number, value.text, form, 0 if plain == 0 else plain)
+            page.write_formula(row, number, value.text, form, plain or 0)
             return len(str(plain)) + 3
         case Money():
-            page.write_number(row, number, value.amount, form)
+            page.write_number(row, number, value.amount or 0, form)  # not 0E-8
             return len(str(value.amount)) + 3
         case datetime() if value.year >= 1900:
             page.write_datetime(row, number, value.astimezone(UTC).replace(tzinfo=None), form)
@@ -229,7 +229,7 @@ def put_cell(page: Any, row: int, number: int, value: Cell, form: Any) -> int:
             page.write_string(row, number, value.isoformat(), form)
             return 19
         case _:
-            page.write_number(row, number, value, form)
+            page.write_number(row, number, value or 0, form)
             return len(str(value)) + 2
 
 

@@ -78,6 +78,7 @@ VALUES: list[tuple[Cell, object, str, str]] = [
     (Money.of(1230, "kwd"), Decimal("1.23"), "#,##0.000", "1.230"),
     (AT, AT.astimezone(UTC).replace(tzinfo=None), "yyyy-mm-dd hh:mm:ss", "2022-05-01T10:30:15.000000Z"),
     (date(2022, 5, 1), datetime(2022, 5, 1, tzinfo=UTC).replace(tzinfo=None), "yyyy-mm-dd", "2022-05-01"),
+    (Money(Decimal("0E-8"), "usd"), 0, "#,##0.00", "0.00000000"),
     (True, True, "General", "true"),
     (None, None, "General", ""),
 ]

@@ -108,7 +108,7 @@ def _line_cells(header: ReportHeader, line: ReportLine, usage: WrittenSheet, row
         line.line_no,
         line_name(rated),
         rated.rate_from,
-        rated.metered_us / 60_000_000,
+        round(rated.metered_us / 60_000_000, DECIMALS),
         rated.credits_per_minute or None,
         rated.credits,
         rated.price_per_credit,
