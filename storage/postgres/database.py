@@ -44,6 +44,7 @@ class Database:
         Raises:
             InputError: this is not a PostgreSQL URL.
         """
+        self._url = url
         self._dsn, self.place = _parse_url(url)
         milliseconds = None if statement_timeout is None else round(statement_timeout.total_seconds() * 1000)
         self._server_settings = {} if milliseconds is None else {"statement_timeout": str(milliseconds)}
@@ -57,6 +58,10 @@ class Database:
             # Every statement after a lock must see the changes that the lock waited for.
             isolation_level="READ COMMITTED",
         )
+
+    def limited(self, statement_timeout: timedelta) -> Database:
+        """Return another pool, of one connection, whose statements the server ends after this time; close it."""
+        return Database(self._url, 1, statement_timeout)
 
     @asynccontextmanager
     async def transaction(self, *, read_only: bool = False, snapshot: bool = False) -> AsyncIterator[AsyncConnection]:

@@ -94,3 +94,15 @@ async def test_a_viewer_sees_what_an_operator_can_do_and_no_button(month: MonthO
     page = await month.page(f"/invoices/{KEY}")
     assert "What an operator can do: Credit" in words(page)
     assert "/act/" not in page
+
+
+async def test_an_invoice_says_where_all_usage_went(month: MonthOnPages) -> None:
+    key = f"2022-05/{GREY}/period"
+    explained = (await month.document("explain", "--invoice", key))["account_usage"]
+    shown = rows(await month.page(f"/invoices/{key}"), "Where it went")
+    assert shown == [
+        ["billed", "this invoice", "12:00 h"],
+        ["uncovered not charged: the account had no subscription then", "none", "12:00 h"],
+        ["Runtime", "24:00 h"],
+    ]
+    assert explained["runtime_us"] == 24 * 3600 * 10**6

@@ -14,6 +14,7 @@ from billing.assessment.assessment import Assessment, ClaimScope
 from billing.errors import InputError, RateCardError
 from billing.invoice.record import InvoiceRecord
 from billing.periods import BillingPeriod
+from starter.acting.offers import act
 from starter.console.frame import page
 from starter.console.pages.accounts.policies import PolicyShown, policies_of
 from starter.console.pages.invoices.listing import listing_address
@@ -21,6 +22,7 @@ from starter.console.pages.invoices.money import MoneyOfInvoice, money_of_invoic
 from starter.console.pages.links import links_of_customer
 from starter.console.pages.unknown import unknown
 from starter.console.pages.usage_plots import by_day
+from starter.console.pages.waiting import WaitingLine, waiting_lines
 from starter.console.plots.plot import Plot
 from starter.console.rate_cards import rate_card
 from starter.console.services import ConsoleServices, services
@@ -30,7 +32,7 @@ from starter.words.next_run import NextRun, next_run
 from storage.lookup.account import AccountView, KnownCycle, view_account
 from storage.lookup.estimate import estimate, present_cycle
 from storage.lookup.naming import account_id
-from storage.postgres.database import Database, DatabaseUnavailableError
+from storage.postgres.database import DatabaseUnavailableError
 from storage.totals.totals import account_days
 
 routes = web.RouteTableDef()
@@ -78,6 +80,8 @@ class AccountPage:
     policies: Sequence[PolicyShown]
     plots: Sequence[Plot]
     links: Sequence[Link]
+    waiting: Sequence[WaitingLine]
+    policy_change: str
 
     @property
     def money(self) -> Mapping[str, Mapping[str, int]]:
@@ -129,6 +133,8 @@ async def _view(own: ConsoleServices, read: AccountView, now: datetime) -> Accou
         policies=policies_of(settings, read.policy, read.account.currency),
         plots=await by_day(_BY_DAY, await account_days(own.db, whose, since, date.max), _NO_DAYS),
         links=await links_of_customer(own, read.account.stripe_customer_id),
+        waiting=await waiting_lines(own.db, read.waiting),
+        policy_change=act("policy", whose),
     )
 
 
@@ -137,7 +143,7 @@ async def _estimates(own: ConsoleServices, read: AccountView, scope: ClaimScope)
 
     The server ends what takes too long itself: otherwise it would go on after nobody waits for it.
     """
-    db = Database(own.settings.need("database_url"), 1, _ESTIMATE_WITHIN)
+    db = own.db.limited(_ESTIMATE_WITHIN)
     try:
         return await estimate(db, read, scope, await rate_card(own))
     except (RateCardError, DatabaseUnavailableError):

@@ -22,6 +22,7 @@ from contracts import workflow_ids
 from starter.acting.offers import Offer, credit_note_offers, invoice_offers
 from starter.console.frame import page
 from starter.console.html.listing import Pager
+from starter.console.pages.invoices.account_usage import UsageInPeriod, usage_in_period
 from starter.console.pages.invoices.documents import downloads_of
 from starter.console.pages.invoices.money import MoneyOfInvoice, money_of_invoice
 from starter.console.pages.invoices.reading import InvoiceRead, read_invoice
@@ -88,6 +89,7 @@ class InvoiceView:
     lines: Sequence[LineShown]
     events: Sequence[InvoiceEvent]
     plots: Sequence[Plot]
+    whole: UsageInPeriod | None
     instances: Sequence[InstanceShown]
     pager: Pager
     links: Sequence[Link]
@@ -142,6 +144,7 @@ async def _view(request: web.Request, own: ConsoleServices, read: InvoiceRead) -
         lines=[LineShown(line, line_name(line.rated), arithmetic(line, record.currency)) for line in record.lines],
         events=timeline(record, read.decisions, read.notes, read.disputes, read.refunds),
         plots=await by_day("Usage by day and class", await invoice_days(own.db, record.key), _NO_DAYS),
+        whole=await usage_in_period(own, record),
         instances=_shares(record, found[:_INSTANCES]),
         pager=_pager(record, found, after),
         links=await links_of_invoice(own, record),
