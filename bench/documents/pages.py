@@ -9,8 +9,10 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from statistics import median
+from urllib.parse import urlsplit
 
 import aiohttp
+import psutil  # type: ignore[import-untyped]
 
 from bench.commands import billed
 from bench.figures import Figure, at_most
@@ -60,16 +62,20 @@ async def _measure(instances: int, rounds: int) -> list[Figure]:
             finally:
                 await db.close()
             watch = Watch(server.child.pid)
-            async with _signed_in(environment) as (browser, address):
+            async with _signed_in(environment) as (browser, address, console):
                 return [
-                    await _page(watch, browser, address, each.replace("INSTANCE", environment["INSTANCE"]), rounds)
+                    await _page(
+                        watch, console, browser, address + each.replace("INSTANCE", environment["INSTANCE"]), rounds
+                    )
                     for each in _PAGES
                 ]
 
 
 @asynccontextmanager
-async def _signed_in(environment: Mapping[str, str]) -> AsyncIterator[tuple[aiohttp.ClientSession, str]]:
-    """Yield a browser that has signed in to a console of its own, and the console's address."""
+async def _signed_in(
+    environment: Mapping[str, str],
+) -> AsyncIterator[tuple[aiohttp.ClientSession, str, psutil.Process]]:
+    """Yield a browser that has signed in to a console of its own, the console's address, and its process."""
     secret, port = secrets.token_hex(16), ports.reserve()
     given = {**environment, "CONSOLE_PORT": str(port), "CONSOLE_LINK_SECRET": secret}
     child = await asyncio.create_subprocess_exec(sys.executable, "-P", "-m", "starter.cli.main", "console", env=given)
@@ -79,7 +85,7 @@ async def _signed_in(environment: Mapping[str, str]) -> AsyncIterator[tuple[aioh
             await _until_ready(browser, f"{address}/readyz")
             async with browser.get(f"{address}/link", params={"secret": secret}) as answer:
                 answer.raise_for_status()
-            yield browser, address
+            yield browser, address, psutil.Process(child.pid)
     finally:
         child.terminate()
         await child.wait()
@@ -98,14 +104,23 @@ async def _until_ready(browser: aiohttp.ClientSession, page: str) -> None:
     raise RuntimeError("the console is not ready")
 
 
-async def _page(watch: Watch, browser: aiohttp.ClientSession, address: str, path: str, rounds: int) -> Figure:
-    first, _ = await _once(browser, address + path)
+async def _page(watch: Watch, console: psutil.Process, browser: aiohttp.ClientSession, url: str, rounds: int) -> Figure:
+    first, _ = await _once(browser, url)
+    before = _cpu_ms(console)
     with watch.watching():
-        runs = [await _once(browser, address + path) for _ in range(rounds)]
+        runs = [await _once(browser, url) for _ in range(rounds)]
+    own = (_cpu_ms(console) - before) / rounds
     wall, size = median(each for each, _ in runs), runs[-1][1]
     postgres = watch.costs()["postgres"].cpu_seconds / rounds * 1000
-    note = f"the first time {first:.0f} ms, PostgreSQL's CPU {postgres:.0f} ms, {size / 1024:,.0f} KiB"
-    return Figure(PART, path, wall, "ms", *at_most(_MOST_MS, wall), note)
+    note = f"at first {first:.0f} ms; CPU {own:.0f} ms, PostgreSQL's {postgres:.0f} ms; {size / 1024:,.0f} KiB"
+    return Figure(
+        PART, urlsplit(url)._replace(scheme="", netloc="").geturl(), wall, "ms", *at_most(_MOST_MS, wall), note
+    )
+
+
+def _cpu_ms(process: psutil.Process) -> float:
+    spent = process.cpu_times()
+    return float(spent.user + spent.system) * 1000
 
 
 async def _once(browser: aiohttp.ClientSession, url: str) -> tuple[float, int]:

@@ -95,12 +95,14 @@ async def period(request: web.Request) -> web.Response:
     own, month = services(request), BillingPeriod.parse(request.match_info["period"])
     name = str(month)
     terms = own.terms(datetime.now(UTC))
-    (progress, held), waiting, classes, largest, days = await asyncio.gather(
+    (progress, held), waiting, classes, days = await asyncio.gather(
         _progress(own, month),
         read_waiting(own.db, terms, period=name, most=_MOST_WAITING),
         totals.by_class(own.db, name),
-        _largest(own.db, name),
         totals.by_day(own.db, name),
+    )
+    largest, plots = await asyncio.gather(
+        _largest(own.db, name, [each.currency for each in progress.currencies]), _plots(days, month)
     )
     view = PeriodView(
         progress=progress,
@@ -115,7 +117,7 @@ async def period(request: web.Request) -> web.Response:
         waiting=await waiting_lines(own.db, waiting[:_MOST_WAITING]),
         currencies=_by_currency(classes),
         largest=[LargestAccount(each, change_in_words(each.net, each.before)) for each in largest],
-        plots=await _plots(days, month),
+        plots=plots,
     )
     return page(request, "pages/period.html", f"Period {name}", view)
 
@@ -169,13 +171,10 @@ def _of(
     )
 
 
-async def _largest(db: Database, period: str) -> list[AccountTotal]:
+async def _largest(db: Database, period: str, currencies: Sequence[str]) -> list[AccountTotal]:
     """Return the largest accounts of each currency of the period."""
-    states = await totals.by_state(db, period)
-    currencies = sorted({each.currency for each in states})
-    return [
-        each for currency in currencies for each in await totals.largest_accounts(db, period, currency, _MOST_ACCOUNTS)
-    ]
+    found = [await totals.largest_accounts(db, period, each, _MOST_ACCOUNTS) for each in currencies]
+    return [account for accounts in found for account in accounts]
 
 
 def _by_currency(classes: Sequence[ClassTotal]) -> list[CurrencyClasses]:
