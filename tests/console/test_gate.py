@@ -78,6 +78,14 @@ async def test_no_other_site_has_it_done(acting: RunningConsole, headers: Mappin
         assert (await browser.post("/tests/act", {"form_token": token})).status == 200  # it was the headers
 
 
+async def test_with_an_address_of_its_own_no_other_counts(owner: Database, db: Database) -> None:
+    own = "https://billing.example.com"
+    async with running_console(owner, db, console_url=own) as console, console.browser() as browser:
+        for origin in (console.url, "http://billing.example.com", "https://billing.example.com:444"):
+            assert "another site" in (await browser.post("/sign-in", {"token": "x"}, Origin=origin)).text
+        assert "This token does not open" in (await browser.post("/sign-in", {"token": "x"}, Origin=own)).text
+
+
 async def test_a_form_is_of_its_session(acting: RunningConsole) -> None:
     async with acting.signed_in(TokenScope.ACT, "one") as one, acting.signed_in(TokenScope.ACT, "other") as other:
         token = (await other.get("/")).form_token

@@ -35,7 +35,7 @@ class Guard:
     def __init__(self, identity: Identity, sessions: Sessions, settings: Settings) -> None:
         self._identity = identity
         self._sessions = sessions
-        self._host = urlsplit(settings.console_url).netloc if settings.console_url else None
+        self._own = settings.console_url
         self._log = SparingLog(logger)
 
     @web.middleware
@@ -68,7 +68,7 @@ class Guard:
         origin = request.headers.get("Origin")
         if origin is None:
             return site is not None
-        return urlsplit(origin).netloc in (request.host, self._host)
+        return origin == self._own if self._own else urlsplit(origin).netloc == request.host
 
     def _refused(self, request: web.Request, why: str) -> web.HTTPForbidden:
         self._log.warning("refused: %s %s from %s: %s", *self._what(request), why)
