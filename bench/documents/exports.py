@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
-import sys
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from bench.commands import billed
+from bench.documents.launching import Spent, perdure
 from bench.figures import Figure, at_most
 from bench.scratch import folder
 from bench.usage import PERIOD
@@ -21,19 +17,11 @@ from storage.totals.days import fill_days
 PART = "exports"
 _TIMES_SMALLER = 10
 _MOST_GROWTH_MIB = 20.0
-_PERDURE = (sys.executable, "-P", "-m", "starter.cli.main")
 _COMMANDS = (
     f"export {PERIOD} --to FOLDER/month.xlsx",
     f"export {PERIOD} --format csv --to FOLDER/month",
     f"invoices list --period {PERIOD} -o FOLDER/invoices.xlsx",
 )
-
-
-@dataclass(frozen=True)
-class _Spent:
-    seconds: float
-    cpu_seconds: float
-    peak_mib: float
 
 
 def measure(instances: int) -> list[Figure]:
@@ -54,7 +42,7 @@ async def _measure(instances: int) -> list[Figure]:
     return figures
 
 
-async def _costs(instances: int) -> dict[str, _Spent]:
+async def _costs(instances: int) -> dict[str, Spent]:
     with folder() as scratch:
         async with billed(scratch, instances) as (_, environment):
             db = Database(environment["DATABASE_URL"], 1)
@@ -65,13 +53,5 @@ async def _costs(instances: int) -> dict[str, _Spent]:
             return {each: await asyncio.to_thread(_run, environment, each, scratch) for each in _COMMANDS}
 
 
-def _run(environment: Mapping[str, str], command: str, scratch: Path) -> _Spent:
-    words = command.replace("FOLDER", str(scratch)).split()
-    started = time.perf_counter()
-    child = subprocess.Popen([*_PERDURE, *words], env=dict(environment), stdout=subprocess.DEVNULL)
-    _, status, used = os.wait4(child.pid, 0)
-    seconds = time.perf_counter() - started
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode:
-        raise RuntimeError(f"`perdure {' '.join(words)}` ended with {child.returncode}")
-    return _Spent(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+def _run(environment: Mapping[str, str], command: str, scratch: Path) -> Spent:
+    return perdure(environment, *command.replace("FOLDER", str(scratch)).split())
