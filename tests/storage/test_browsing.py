@@ -64,6 +64,7 @@ async def test_pages_have_every_invoice_once_and_in_order(world: Database, order
         world, InvoiceFilter(), order, down=down, after=found[-1].place(order) if found else None, limit=3
     ):
         found += page
+        assert len(found) <= 10
     values = [_value(row, order) for row in found]
     assert len(set(values)) == len(values) == 10
     assert all((a > b) is down for a, b in pairwise(values))
