@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from temporalio.client import Client, WorkflowHandle
 
 from billing.errors import InputError
 from billing.periods import BillingPeriod
+from contracts.messages.periods import PeriodResult
 from starter.cli import common, output
 from starter.cli.acting.plans import ActOptions, By, DryRun, Why, Yes, decider
+from starter.cli.acting.recording import record_decisions
 from starter.cli.database import open_database
 from starter.cli.period.approval import approve_totals, bill_without
 from starter.cli.period.excluded_list import excluded
@@ -26,6 +29,7 @@ from starter.cli.steps.words import documents as step_documents
 from starter.cli.steps.words import sentence
 from starter.cli.warnings import gather
 from starter.cli.warnings.printing import documents, print_block
+from storage.decisions.trail import DecisionKind
 from storage.lookup.naming import account_id
 from storage.periods.periods import read_summary
 from temporal.client import connect
@@ -48,6 +52,7 @@ async def run(
     ] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Show progress until every invoice is settled.")] = False,
     strict: common.Strict = False,
+    by: By = None,
     as_json: common.AsJson = False,
 ) -> int:
     """Bill a period that has ended, or resume its run.
@@ -67,8 +72,7 @@ async def run(
         if dry_run:
             return await preview(db, settings, month, account, strict=strict, as_json=as_json)
         await report_differences(db, settings)
-        client = await connect()
-        handle = await start_period(client, str(month), account)
+        client, handle = await _start(str(month), account, decider(by))
         result = 0
         if wait:
             result = await wait_for_period(client, handle, db, str(month), account, as_json=as_json)
@@ -80,6 +84,13 @@ async def run(
         if not as_json and (wait or await read_summary(db, str(month)) is not None):
             print_block(await gather.of_late_usage(db, settings, month, attribution_id=account))
     return result
+
+
+async def _start(month: str, account: str | None, who: str) -> tuple[Client, WorkflowHandle[Any, PeriodResult]]:
+    """Start the run, after who starts it was recorded. Returns Temporal's client, and the run."""
+    client = await connect()
+    await record_decisions(client, DecisionKind.RUN_PERIOD, f"{month}/{account}" if account else month, by=who)
+    return client, await start_period(client, month, account)
 
 
 @app.command("status")
