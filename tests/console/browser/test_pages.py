@@ -9,12 +9,10 @@ import pytest
 from playwright.async_api import Browser, Page
 
 from tests.console.browser.conftest import Seeded
-from tests.console.browser.places import SEEN_PAGES, SeenPage
+from tests.console.browser.places import SEEN_PAGES, WITH_SCRIPTS, SeenPage
 from tests.console.browser.serving import Visitors, serving_console, visitors_of
 from tests.console.browser.visits import DESK, DISPLAYS, PHONE_DARK, Display, focus_faults, layout_faults, violations
 from tests.support.databases import Databases
-
-pytestmark = pytest.mark.parametrize("place", SEEN_PAGES, ids=[place.name for place in SEEN_PAGES])
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +26,7 @@ async def visitors(seeded: Seeded, databases: Databases, chromium: Browser) -> A
             yield found
 
 
+@pytest.mark.parametrize("place", SEEN_PAGES, ids=[place.name for place in SEEN_PAGES])
 async def test_the_page_is_sound(visitors: Visitors, seeded: Seeded, place: SeenPage) -> None:
     path = place.path(seeded.months)
     faults = await asyncio.gather(*(_faults(visitors, display, path, place) for display in DISPLAYS))
@@ -47,7 +46,9 @@ async def _faults(visitors: Visitors, display: Display, path: str, place: SeenPa
         return [f"{display}: {fault}" for fault in found]
 
 
-async def test_the_page_is_whole_without_scripts(visitors: Visitors, seeded: Seeded, place: SeenPage) -> None:
+@pytest.mark.parametrize("name", WITH_SCRIPTS)
+async def test_the_page_is_whole_without_scripts(visitors: Visitors, seeded: Seeded, name: str) -> None:
+    place = next(each for each in SEEN_PAGES if each.name == name)
     path = place.path(seeded.months)
     async with (
         visitors.displays[DESK].page(path, place.status) as scripted,

@@ -1,4 +1,4 @@
-"""The console where there is nothing to show yet, and where nobody is signed in."""
+"""The console where there is nothing to show yet, where nobody is signed in, and where the database is away."""
 
 from __future__ import annotations
 
@@ -15,7 +15,19 @@ from tests.console.browser.serving import Visitors, serving_console, visitors_of
 from tests.console.browser.visits import DESK, DISPLAYS, PHONE_DARK, Display, layout_faults, violations, visiting
 from tests.support.databases import Databases
 
-PAGES = ("/",)
+PAGES = (
+    "/",
+    "/waiting",
+    "/periods",
+    "/periods/2022-05",
+    "/invoices",
+    "/accounts",
+    "/sources",
+    "/schedules",
+    "/audit",
+    "/webhook",
+    "/decisions",
+)
 
 
 async def test_every_page_says_that_nothing_is_there_yet(
@@ -28,6 +40,22 @@ async def test_every_page_says_that_nothing_is_there_yet(
     ):
         for path in PAGES:
             assert await _faults(visitors, path, 200) == []
+        assert visitors.complaints() == []
+
+
+async def test_the_pages_say_that_the_database_is_away(temporal_client: Client, chromium: Browser) -> None:
+    nowhere = "postgresql://u:secret@127.0.0.1:1/none"
+    async with (
+        serving_console(nowhere, Settings(), temporal_client) as origin,
+        visitors_of(chromium, origin, status=503) as visitors,
+    ):
+        for path in ("/",):
+            assert await _faults(visitors, path, 503) == []
+        async with visitors.plain.page("/invoices", 503) as page:
+            text = await page.locator("body").inner_text()
+            assert "Nothing is lost" in text
+            assert "Accounts" in text  # the menu
+            assert "secret" not in text
         assert visitors.complaints() == []
 
 
@@ -50,7 +78,7 @@ async def test_a_person_signs_in_by_keyboard_and_lands_on_the_wanted_page(
         async with (
             serving_console(url, Settings(), temporal_client) as origin,
             visiting(chromium, origin, PHONE_DARK) as visitor,
-            visitor.page("/?q=somebody") as page,
+            visitor.page("/accounts") as page,
         ):
             assert await violations(page) == []
             assert await layout_faults(page) == []
@@ -60,8 +88,8 @@ async def test_a_person_signs_in_by_keyboard_and_lands_on_the_wanted_page(
             assert await violations(page) == []
             await page.keyboard.type(token)
             await page.keyboard.press("Enter")
-            await page.wait_for_url(f"{origin}/?q=somebody")
-            assert await page.locator("h1").inner_text() == "Overview"
+            await page.wait_for_url(f"{origin}/accounts")
+            assert await page.locator("h1").inner_text() == "Accounts"
         assert [complaint for complaint in visitor.complaints if "403" not in complaint] == []
 
 
