@@ -9,7 +9,7 @@ WHERE oid = 'workspace_instance'::regclass;
 {version}
 sampled AS MATERIALIZED (
     SELECT CAST(0 AS bigint) AS page, {columns}
-    FROM workspace_instance AS w
+    FROM instance_place AS w
 ),
 {by_page};
 
@@ -18,9 +18,9 @@ sampled AS MATERIALIZED (
 -- that pages at equal distances are a fair sample. Rows are found by their place: a page has rarely more than 128.
 {version}
 sampled AS MATERIALIZED (
-    SELECT CAST((CAST(CAST(w.ctid AS text) AS point))[0] AS bigint) AS page, {columns}
-    FROM workspace_instance AS w
-    WHERE w.ctid = ANY (ARRAY(
+    SELECT CAST((CAST(CAST(w.place AS text) AS point))[0] AS bigint) AS page, {columns}
+    FROM instance_place AS w
+    WHERE w.place = ANY (ARRAY(
         SELECT CAST('(' || page || ',' || place || ')' AS tid)
         FROM generate_series(CAST(:step AS bigint) / 2, CAST(:pages AS bigint) - 1, CAST(:step AS bigint)) AS page
         CROSS JOIN generate_series(1, 128) AS place
@@ -30,7 +30,7 @@ sampled AS MATERIALIZED (
 
 -- name: columns
 w.attribution_id, w.quantity, coalesce(nullif(w.workspace_class, ''), :default_class) AS workspace_class,
-           w.started_time AS since, least(w.stopping_time, w.stopped_time, CAST(:now AS timestamptz)) AS until
+           w.started_time AS since, least(w.ended_time, CAST(:now AS timestamptz)) AS until
 
 -- name: version
 WITH version AS MATERIALIZED (

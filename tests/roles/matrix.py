@@ -32,6 +32,7 @@ MATRIX: dict[str, tuple[str, str, str, str, str]] = {
     "dispute": ("raw", "r", "r", "-", "-"),
     "hosted_invoice": ("raw", "r", "-", "-", "-"),
     "instance_payer": ("ra", "ra", "r", "ra", "-"),
+    "instance_place": ("-", "r", "r", "-", "-"),
     "instance_segment": ("r", "r", "r", "r", "-"),
     "invoice": ("raw", "rw", "r", "r", "-"),
     "invoice_day": ("rad", "r", "r", "-", "-"),

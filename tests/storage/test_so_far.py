@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import pytest
 
 from storage.periods.published import publish
 from storage.postgres.database import Database
+from storage.postgres.roles import CONSOLE
 from storage.totals import so_far
 from storage.totals.so_far import SoFar, usage_so_far
 from tests.storage.audits import CARD
 from tests.storage.usage import add_account, add_instances, execute, fetch, instance, may
+from tests.support.databases import FreshDatabase
+from tests.support.roles import as_role
 
 
 async def _usage(db: Database) -> None:
@@ -25,17 +30,25 @@ async def _usage(db: Database) -> None:
     )
 
 
-async def test_few_instances_are_read_as_a_whole(db: Database) -> None:
+@pytest.fixture
+async def reader(db: Database, module_database: FreshDatabase) -> AsyncIterator[Database]:
+    """The database as the console sees it."""
+    database = Database(as_role(module_database.urls[0], CONSOLE))
+    yield database
+    await database.close()
+
+
+async def test_few_instances_are_read_as_a_whole(db: Database, reader: Database) -> None:
     """Ten days of `running`; of `j` the day of its window, twice; nothing of a class without a rate."""
     await _usage(db)
     await execute(db, "ANALYZE workspace_instance")
-    found = await usage_so_far(db, may(1), may(11))
+    found = await usage_so_far(reader, may(1), may(11))
     assert found == [SoFar("jpy", round(2 * 1440 * 0.1666666667 * 4.7), 0), SoFar("usd", 8640, 0)]
     assert await usage_so_far(db, may(31), may(31)) == []
     assert await usage_so_far(db, may(1), may(11), bill_after=may(6)) == [SoFar("usd", 4320, 0)]
 
 
-async def test_many_instances_are_sampled(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_many_instances_are_sampled(db: Database, reader: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """The exact amount is within four standard errors, and the error is some percent."""
     await _usage(db)
     await execute(
@@ -53,7 +66,7 @@ async def test_many_instances_are_sampled(db: Database, monkeypatch: pytest.Monk
     [[pages]] = await fetch(db, "SELECT pg_relation_size('workspace_instance') / 8192")
     assert pages > 150
     monkeypatch.undo()
-    sampled = {each.currency: each for each in await usage_so_far(db, may(1), may(11))}
+    sampled = {each.currency: each for each in await usage_so_far(reader, may(1), may(11))}
     usd = sampled["usd"]
     assert 0 < usd.error < exact["usd"] // 10
     assert abs(usd.amount - exact["usd"]) < 4 * usd.error

@@ -138,6 +138,11 @@ SELECT s.instance_id, s.attribution_id, s.workspace_class, s.quantity,
 FROM segment AS s
 JOIN workspace_instance AS w ON w.id = s.instance_id;
 
+CREATE VIEW instance_place AS
+SELECT w.ctid AS place, w.attribution_id, w.workspace_class, w.quantity, w.started_time,
+       least(w.stopping_time, w.stopped_time) AS ended_time
+FROM workspace_instance AS w;
+
 CREATE FUNCTION currency_decimals(currency text) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE WHEN currency IN ('bif', 'clp', 'djf', 'gnf', 'jpy', 'kmf', 'krw', 'mga', 'pyg', 'rwf', 'vnd', 'vuv',
                                   'xaf', 'xof', 'xpf') THEN 0
