@@ -77,11 +77,17 @@ def _reports(system: System) -> Path:
     return Path(urlsplit(system.settings.need("report_store_url")).path)
 
 
+_OF_INVOICES = (
+    *("period_summary", "claim", "invoice_month", "invoice_line", "invoice_day", "period_day", "period_day_pending"),
+    *("hosted_invoice", "invoice"),
+)
+
+
 async def _lose(stage: Stage) -> None:
     """Forget all invoices, as after a restore of an older backup."""
     await stage.rest()
     async with stage.system.db.transaction() as connection:
-        for table in ("period_summary", "claim", "invoice_month", "invoice_line", "invoice"):
+        for table in _OF_INVOICES:
             await connection.execute(text(f"DELETE FROM {table}"))
 
 
