@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -10,6 +11,7 @@ from storage.postgres.database import Database
 from storage.postgres.rows import record
 from storage.postgres.statements import statement
 
+_OF_PERIOD = re.compile(r"\d{4}-\d\d/")  # begins a key, and no name of an account
 BEYOND = "\U0010ffff"
 """Sorts after every character of an id: what begins with a text is from the text to the text with this."""
 
@@ -43,7 +45,7 @@ class Found:
 
 
 async def find(db: Database, text: str, limit: int = 20) -> list[Found]:
-    """Return what a text names or begins, exact matches first.
+    """Return what a text names or begins, exact matches first. What it names exactly is not searched for further.
 
     It finds accounts (by a part of their id or name, by customer or subscription), invoices (by the beginning of their
     key, by Stripe's id or number, by a refund or a dispute), credit notes, and instances (by the beginning of their
@@ -53,8 +55,9 @@ async def find(db: Database, text: str, limit: int = 20) -> list[Found]:
     wanted = text.strip()
     if not wanted or "\0" in wanted:
         return []
+    given = {"text": wanted, "beyond": wanted + BEYOND, "limit": limit}
     async with db.transaction(read_only=True) as connection:
-        rows = await connection.execute(
-            statement("lookup/finding", "find"), {"text": wanted, "beyond": wanted + BEYOND, "limit": limit}
-        )
+        rows = (await connection.execute(statement("lookup/finding", "find"), {**given, "parts": False})).all()
+        if not any(row.rank == 0 for row in rows) and not _OF_PERIOD.match(wanted):
+            rows = (await connection.execute(statement("lookup/finding", "find"), {**given, "parts": True})).all()
         return [record(Found, row) for row in rows]

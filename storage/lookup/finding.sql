@@ -1,22 +1,28 @@
 -- name: find
 -- What a text names or begins: exact names first, then names that begin with it, then those that contain it.
--- `matched` says by what it was found, if not by the key. Each branch is bounded, and all but the search for a part of
--- an account's name use an index.
+-- `matched` says by what it was found, if not by the key. Each branch is bounded and uses an index, but for the search
+-- for a part of an account's id or name, which `:parts` asks for.
 WITH account_match AS (
     SELECT 'account' AS kind, a.attribution_id AS key, a.attribution_id,
-           CASE WHEN a.attribution_id = :text THEN NULL
-                WHEN a.stripe_customer_id = :text THEN a.stripe_customer_id
-                WHEN strpos(lower(a.name), lower(:text)) > 0 THEN a.name
-           END AS matched,
-           CASE WHEN a.attribution_id = :text OR a.stripe_customer_id = :text THEN 0
-                WHEN lower(a.name) = lower(:text) OR lower(a.attribution_id) = lower(:text) THEN 1
-                WHEN starts_with(lower(a.name), lower(:text)) OR starts_with(lower(a.attribution_id), lower(:text)) THEN 2
+           nullif(:text, a.attribution_id) AS matched, 0 AS rank
+    FROM account AS a
+    WHERE a.attribution_id = :text OR a.stripe_customer_id = :text
+),
+account_part AS (
+    SELECT 'account' AS kind, a.attribution_id AS key, a.attribution_id,
+           CASE WHEN a.in_name > 0 THEN a.name END AS matched,
+           CASE WHEN 1 IN (a.in_name, a.in_id) THEN CASE WHEN length(:text) IN (length(a.name), length(a.attribution_id))
+                                                         THEN 1 ELSE 2 END
                 ELSE 3
            END AS rank
-    FROM account AS a
-    WHERE a.stripe_customer_id = :text
-       OR strpos(lower(a.attribution_id), lower(:text)) > 0
-       OR strpos(lower(a.name), lower(:text)) > 0
+    FROM (
+        SELECT attribution_id, name, strpos(lower(name), lower(:text)) AS in_name,
+               strpos(lower(attribution_id), lower(:text)) AS in_id
+        FROM account
+        WHERE CAST(:parts AS boolean)
+        OFFSET 0
+    ) AS a
+    WHERE a.in_id > 0 OR a.in_name > 0
     ORDER BY rank, a.attribution_id
     LIMIT :limit
 ),
@@ -52,10 +58,11 @@ instance_match AS (
     LIMIT :limit
 )
 SELECT DISTINCT ON (f.rank, f.kind, f.key)
-       f.kind, f.key, f.attribution_id, a.name AS account_name, f.matched,
+       f.kind, f.key, f.attribution_id, a.name AS account_name, f.matched, f.rank,
        i.state, i.amount, i.currency
 FROM (
     TABLE account_match
+    UNION ALL TABLE account_part
     UNION ALL TABLE by_subscription
     UNION ALL TABLE invoice_match
     UNION ALL TABLE by_stripe

@@ -83,6 +83,18 @@ async def credit_note_key(db: Database, text: str) -> str:
     return str(found[0][0])
 
 
+async def decision_subject(db: Database, text: str) -> str:
+    """Return the key of the invoice or credit note, or the account's id, that a person names; else the text itself.
+
+    Decisions are also about periods, schedules and warnings.
+    """
+    for name in ("credit_note", "invoice", "account"):
+        found = await _rows(db, name, text)
+        if len({row[0] for row in found}) == 1:
+            return str(found[0][0])
+    return text
+
+
 async def names_of(db: Database, accounts: Collection[str]) -> dict[str, str]:
     """Return the names of those of these accounts that have one, by attribution id."""
     if not accounts:

@@ -15,7 +15,7 @@ from storage.invoices.refunds import RefundRecord
 from storage.invoices.stripe_credit_notes import StripeCreditNote, bring_in_step
 from storage.lookup.finding import FoundKind, find
 from storage.lookup.hosted import hosted_url, record_number
-from storage.lookup.naming import account_id, credit_note_key, invoice_key, names_of
+from storage.lookup.naming import account_id, credit_note_key, decision_subject, invoice_key, names_of
 from storage.postgres.database import Database
 from tests.storage.usage import add_account, add_instances, card, instance, may, scope
 
@@ -59,6 +59,8 @@ async def test_an_invoice_by_each_of_its_names(billed: Database) -> None:
         with pytest.raises(InputError, match=f"of the invoice {KEY}: name the invoice itself"):
             await invoice_key(billed, part)  # a decision may be meant for the part
     assert await credit_note_key(billed, "cn_1") == f"{KEY}/credit/cn_1"
+    for named, subject in (("in_1", KEY), ("cn_1", f"{KEY}/credit/cn_1"), ("cus_1", "team:a"), ("2022-05", "2022-05")):
+        assert await decision_subject(billed, named) == subject
 
 
 @pytest.mark.parametrize(
@@ -104,6 +106,7 @@ async def test_search_finds_each_kind_and_begins_with_what_is_exact(billed: Data
     accounts = [("account", "team:a", "Aurora GmbH"), ("account", "team:b", "Aurora GmbH")]
     assert await found("aUrOr") == accounts
     assert await found("team:a") == [("account", "team:a", None)]
+    assert await found("TEAM:B") == [("account", "team:b", None)]
     assert await found("sub_1") == [("account", "team:a", "sub_1")]
     assert await found("2022-05/t") == [("invoice", KEY, None)]
     for stripes in ("in_1", NUMBER.lower(), "re_1", "dp_1"):

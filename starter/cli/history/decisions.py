@@ -11,6 +11,7 @@ from starter.cli import common, output
 from starter.cli.database import open_database
 from starter.cli.decided import decision_document
 from storage.decisions.trail import DecisionRecord, list_decisions
+from storage.lookup.naming import decision_subject
 from storage.postgres.database import Database
 
 app = typer.Typer(help="Decisions of people: list.", no_args_is_help=True)
@@ -46,7 +47,8 @@ async def list_(
     """List who decided what, when and why, newest first."""
     view = output.view(form, _COLUMNS, as_json=as_json, sort=sort, limit=limit)
     async with open_database(common.settings()) as db:
-        await output.listing(_decisions(db, subject), _COLUMNS, view, empty="No decisions.", document=decision_document)
+        about = None if subject is None else await decision_subject(db, subject)
+        await output.listing(_decisions(db, about), _COLUMNS, view, empty="No decisions.", document=decision_document)
 
 
 async def _decisions(db: Database, subject: str | None) -> AsyncIterator[DecisionRecord]:

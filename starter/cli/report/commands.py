@@ -30,7 +30,7 @@ app = typer.Typer(help="Usage reports: list, show, export, rebuild.", no_args_is
 app.command("list")(list_)
 
 ReportArgument = Annotated[
-    str, typer.Argument(metavar="REPORT_ID", help="The id that `invoices show` and Stripe's metadata give.")
+    str, typer.Argument(metavar="KEY|REPORT_ID", help="The invoice, by its key or Stripe's id; or a report's id.")
 ]
 
 _FIRST_CLAIMS = 10
@@ -38,11 +38,12 @@ _FIRST_CLAIMS = 10
 
 @app.command("show")
 @common.command
-async def show(report_id: ReportArgument, as_json: common.AsJson = False) -> None:
+async def show(report: ReportArgument, as_json: common.AsJson = False) -> None:
     """Show a report: its invoice, lines and totals.
 
     Its digest and all its sums are checked.
     """
+    report_id = (await find_report(report)).report_id
     store = _store(report_id)
     header, claims = await store.read_claims(report_id)
     check = ReportCheck(header, parse_report_id(report_id))

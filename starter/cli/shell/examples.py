@@ -88,7 +88,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "export 2022-05 --format csv --sheets lines > lines.csv",
     ),
     "report list": ("report list --period 2022-05",),
-    "report show": ("report show REPORT_ID",),
+    "report show": ("report show 2022-05/acme/period", "report show REPORT_ID"),
     "report export": ("report export KEY --to may.xlsx", "report export KEY --format csv > may.csv"),
     "report rebuild": ("report rebuild --all-missing --period 2022-05",),
     "schedule set": ("schedule set", "schedule set --delay-hours 12"),
