@@ -18,6 +18,7 @@ from settings import Settings
 from starter.cli import output
 from starter.cli.warnings import words
 from storage.claims.claims import preview_page
+from storage.lookup.naming import names_of
 from storage.postgres.database import Database
 from storage.usage.results import Doubt
 from storage.usage.staging import InstanceStaging
@@ -122,7 +123,9 @@ class _Gathering:
         steep = await periods.steep_amounts(
             self.db, str(period), self.most, attribution_id=self.attribution_id, previewed=previewed
         )
-        examples = tuple(words.steep_example(each) for each in steep)
+        accounts = {each.subject: each.subject.partition("/")[2] for each in steep}
+        names = await names_of(self.db, set(accounts.values()))
+        examples = tuple(words.steep_example(each, names.get(accounts[each.subject])) for each in steep)
         return [UsageWarning(WarningKind.ABOVE_PREVIOUS, steep[0].subjects, examples)] if steep else []
 
     async def late_usage(self, period: BillingPeriod, start: datetime | None) -> list[UsageWarning]:

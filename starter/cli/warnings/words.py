@@ -49,11 +49,12 @@ def overlap_example(found: OverlappingRuns) -> WarningExample:
     return WarningExample(found.subject, f"{both} run at once from {utc(found.since)} to {utc(found.until)}")
 
 
-def steep_example(found: SteepAmount) -> WarningExample:
-    """Return the example of an account far above its period before."""
+def steep_example(found: SteepAmount, name: str | None) -> WarningExample:
+    """Return the example of an account far above its period before. `name`: the account's, if it is known."""
+    of = f"{name}: " if name else ""
     amount, previous = (format_amount(each, found.currency) for each in (found.amount, found.previous_amount))
     return WarningExample(
-        found.subject, f"{amount} is more than {MULTIPLE} times the {previous} of {found.previous_period}"
+        found.subject, f"{of}{amount} is more than {MULTIPLE} times the {previous} of {found.previous_period}"
     )
 
 
