@@ -13,6 +13,7 @@ from starter.words.times import hours, when
 _COMMAND = re.compile(r"`[^`]*`")
 _MICROSECONDS = re.compile(r"\b(\d+) us\b")
 _INSTANT = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:\+00:00|Z)")
+_OF_LINE = re.compile(r"(\d+) us between \S+ and \S+ on line (\d+)(?!,|\d)")
 _SHORT = 36_000_000  # hours show hundredths
 
 
@@ -33,6 +34,12 @@ def filled(remedy: str, finding: Finding) -> str:
         "KEY": key and shlex.quote(key),
     }
     return _COMMAND.sub(lambda command: _filled(command[0], known), remedy)
+
+
+def billed_time(finding: Finding) -> tuple[int, int] | None:
+    """Return how many microseconds a finding is about, and the number of their line. None if it is not about a line."""
+    found = _OF_LINE.match(finding.detail)
+    return (int(found[1]), int(found[2])) if found else None
 
 
 def in_words(detail: str) -> str:

@@ -46,3 +46,12 @@ FROM subscription_cycle
 WHERE attribution_id = :attribution_id
 ORDER BY lower(during) DESC
 LIMIT :limit;
+
+-- name: worth
+-- The rates of an instance's usage on a line; none if other lines change what usage costs.
+SELECT DISTINCT i.currency, l.credits_per_minute, l.price_per_credit, c.quantity
+FROM invoice AS i
+JOIN invoice_line AS l ON l.invoice_id = i.id AND l.line_no = :line_no
+JOIN claim AS c ON (c.invoice_id, c.line_no) = (l.invoice_id, l.line_no) AND c.instance_id = :instance_id
+WHERE i.key = :key
+  AND NOT EXISTS (SELECT FROM invoice_line AS tier WHERE tier.invoice_id = i.id AND tier.kind = 'tiers');

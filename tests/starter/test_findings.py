@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from billing.audit.finding import Finding
 from billing.audit.kinds import Kind
-from starter.words.findings import filled, in_words
+from starter.words.findings import billed_time, filled, in_words
 
 FOUND = Finding(
     Kind.CLAIMED_BEYOND_RUNTIME,
@@ -40,3 +42,10 @@ def test_what_a_finding_does_not_name_stays() -> None:
 def test_figures_in_human_units() -> None:
     assert in_words(FOUND.detail) == "6.00 h between 2022-05-04 15:00:00 UTC and 2022-05-04 21:00:00 UTC"
     assert in_words("the draft\x1b[2J was edited; 12 us") == "the draft [2J was edited; 12 us"
+
+
+def test_the_time_of_a_line() -> None:
+    of_line = f"{FOUND.detail} on line 1"
+    assert billed_time(replace(FOUND, detail=f"{of_line}; that line is for class xl")) == (21_600_000_000, 1)
+    assert billed_time(replace(FOUND, detail=f"{of_line}, 2")) is None
+    assert billed_time(FOUND) is None

@@ -16,8 +16,9 @@ from storage.invoices.stripe_credit_notes import StripeCreditNote, bring_in_step
 from storage.lookup.finding import FoundKind, find
 from storage.lookup.hosted import hosted_url, record_number
 from storage.lookup.naming import account_id, credit_note_key, decision_subject, invoice_key, names_of
+from storage.lookup.worth import worth_of
 from storage.postgres.database import Database
-from tests.storage.usage import add_account, add_instances, card, instance, may, scope
+from tests.storage.usage import HOUR_US, add_account, add_instances, card, instance, may, scope
 
 KEY = "2022-05/team:a/period"
 NUMBER = "4F2D0C91-0001"
@@ -126,3 +127,15 @@ async def test_the_hosted_page_and_the_name_come_with_the_invoice(billed: Databa
     assert await hosted_url(billed, record.id) == PAGE
     await record_number(billed, KEY, NUMBER, None)
     assert await hosted_url(billed, record.id) == PAGE  # kept
+
+
+async def test_what_usage_was_billed_for(billed: Database) -> None:
+    """A credit a minute, a cent a credit: the whole of the line's two days, and an hour of them."""
+    record = await load_invoice(billed, KEY)
+    assert record is not None
+    assert await worth_of(billed, KEY, 1, "i-1", 48 * HOUR_US) == (record.amount, "usd") == (2880, "usd")
+    assert await worth_of(billed, KEY, 1, "i-1", HOUR_US) == (60, "usd")
+    assert await worth_of(billed, KEY, 2, "i-1", HOUR_US) is None
+    async with billed.transaction() as connection:
+        await connection.execute(text("UPDATE invoice_line SET kind = 'tiers', tiers = '[]'"))
+    assert await worth_of(billed, KEY, 1, "i-1", HOUR_US) is None

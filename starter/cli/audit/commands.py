@@ -12,6 +12,7 @@ import typer
 from billing.audit.checks import AuditScope, Check
 from billing.audit.finding import Finding
 from billing.errors import InputError
+from billing.money import format_amount
 from billing.periods import BillingPeriod
 from billing.report.canonical import format_instant
 from billing.text import plural
@@ -23,11 +24,12 @@ from starter.cli.database import open_database
 from starter.cli.warnings import gather
 from starter.cli.warnings.printing import documents, print_block
 from starter.words.audited import figure_in_words
-from starter.words.findings import filled, in_words
+from starter.words.findings import billed_time, filled, in_words
 from starter.words.names import named
 from starter.words.remedies import what_to_do
 from storage.audit.runs import AuditRecord, audit_findings, load_audit, newest_audit
 from storage.lookup.naming import names_of, payer_id
+from storage.lookup.worth import worth_of
 from storage.postgres.database import Database
 
 _SHOWN = 100
@@ -146,6 +148,16 @@ def _document(check: Check, finding: Finding, name: str | None) -> dict[str, Any
     return {"check": str(check), **asdict(finding), "account_name": name, "what_to_do": remedy}
 
 
+async def _worth(db: Database, finding: Finding) -> str:
+    """Say what the usage that a finding is about was billed for. Empty if that is not known."""
+    time = billed_time(finding)
+    if time is None or finding.invoice_key is None or finding.instance_id is None:
+        return ""
+    duration_us, line_no = time
+    worth = await worth_of(db, finding.invoice_key, line_no, finding.instance_id, duration_us)
+    return "" if worth is None else f", worth {format_amount(*worth)}"
+
+
 async def _name(db: Database, finding: Finding) -> str | None:
     if finding.attribution_id is None:
         return None
@@ -166,7 +178,7 @@ async def _print(db: Database, audit: AuditRecord) -> None:
         if shown == _SHOWN:
             break
         shown += 1
-        _print_finding(check, finding, await _name(db, finding))
+        _print_finding(check, finding, await _name(db, finding), await _worth(db, finding))
     options = "".join(
         f" {name} {value}"
         for name, value in (("--period", audit.scope.period), ("--account", audit.scope.attribution_id))
@@ -184,7 +196,7 @@ def _last_line(audit: AuditRecord, warnings: list[UsageWarning], *, clean: bool)
     return f"{result}{unmade}{warned}."
 
 
-def _print_finding(check: Check, finding: Finding, name: str | None) -> None:
+def _print_finding(check: Check, finding: Finding, name: str | None, worth: str) -> None:
     ids = {
         "account": finding.attribution_id and named(finding.attribution_id, name),
         "instance": finding.instance_id,
@@ -194,5 +206,5 @@ def _print_finding(check: Check, finding: Finding, name: str | None) -> None:
     }
     subjects = ", ".join(f"{what} {value}" for what, value in ids.items() if value)
     output.say(f"{finding.kind} ({check})" + (f": {subjects}" if subjects else ""))
-    output.say(f"    {in_words(finding.detail)}")
+    output.say(f"    {in_words(finding.detail)}{worth}")
     output.say(f"    What to do: {filled(what_to_do(finding.kind), finding)}")
