@@ -18,7 +18,10 @@ from storage.lookup.hosted import hosted_url, record_number
 from storage.lookup.naming import account_id, credit_note_key, decision_subject, invoice_key, names_of
 from storage.lookup.worth import worth_of
 from storage.postgres.database import Database
+from storage.postgres.roles import READER
 from tests.storage.usage import HOUR_US, add_account, add_instances, card, instance, may, scope
+from tests.support.databases import FreshDatabase
+from tests.support.roles import as_role
 
 KEY = "2022-05/team:a/period"
 NUMBER = "4F2D0C91-0001"
@@ -139,3 +142,16 @@ async def test_what_usage_was_billed_for(billed: Database) -> None:
     async with billed.transaction() as connection:
         await connection.execute(text("UPDATE invoice_line SET kind = 'tiers', tiers = '[]'"))
     assert await worth_of(billed, KEY, 1, "i-1", HOUR_US) is None
+
+
+async def test_a_reader_finds_the_same_but_no_address(billed: Database, module_database: FreshDatabase) -> None:
+    record = await load_invoice(billed, KEY)
+    assert record is not None
+    reader = Database(as_role(module_database.urls[0], READER), 1)
+    try:
+        assert await hosted_url(reader, record.id) is None  # who has it sees the customer's details
+        assert await find(reader, NUMBER) == await find(billed, NUMBER)
+        assert await account_id(reader, "sub_1") == "team:a"
+        assert await worth_of(reader, KEY, 1, "i-1", HOUR_US) == (60, "usd")
+    finally:
+        await reader.close()
