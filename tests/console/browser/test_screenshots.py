@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, FloatRect
 
 from tests.console.browser.accounts import CREDITED
 from tests.console.browser.conftest import Seeded
@@ -16,6 +16,7 @@ from tests.support.databases import Databases
 
 FOLDER = os.environ.get("PERDURE_TEST_SCREENSHOTS", "")
 MOST_BYTES = 150_000
+HEIGHT = 800
 
 pytestmark = pytest.mark.skipif(not FOLDER, reason="make screenshots")
 
@@ -38,6 +39,7 @@ async def test_the_pictures_are_made(seeded: Seeded, databases: Databases, chrom
         ):
             for name, path, display in pictures:
                 async with visitors.displays[display].page(path) as page:
-                    await page.screenshot(path=Path(FOLDER) / f"{name}.png")
+                    part = FloatRect(x=0, y=0, width=display.width, height=HEIGHT)
+                    await page.screenshot(path=Path(FOLDER) / f"{name}.png", clip=part)
     sizes = {picture.name: picture.stat().st_size for picture in Path(FOLDER).glob("*.png")}
     assert {name: size for name, size in sizes.items() if size > MOST_BYTES} == {}
