@@ -160,7 +160,8 @@ def _print_addresses() -> None:
 
 
 def _print_next(key: str) -> None:
-    ui = stack_environment().get("TEMPORAL_UI_URL", "")
+    environment = stack_environment()
+    ui, console = environment.get("TEMPORAL_UI_URL", ""), environment.get("CONSOLE_LINK", "")
     period = f"{ui}/namespaces/default/workflows/billing-period%2F{PERIOD}"
     output.say(
         "\nTry next, in another shell in this folder:\n"
@@ -169,5 +170,7 @@ def _print_next(key: str) -> None:
         f"  perdure invoices show '{key}'\n"
         "  perdure explain class-change           # each second, and why it was billed so\n"
         f"  perdure period run {PERIOD} --wait      # a second run bills nothing twice\n"
+        "\nIn a browser, the console (why each amount is what it is) and the month's workflow:\n"
+        f"  {console}\n"
         f"  {period}"
     )
