@@ -165,7 +165,7 @@ def _of(
 ) -> PeriodSoFar:
     settled, live_invoices = settled_of(states)
     word, text, at = state
-    changes = word != "settled"  # one that was not run may be run at any time
+    changes = word != "settled"  # a period that was not run may be run at any time
     return PeriodSoFar(
         str(month), word, text, at, settled, live_invoices, by_currency(states, before), by_state(states), changes
     )
