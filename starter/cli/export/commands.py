@@ -30,10 +30,10 @@ async def export(
     ] = None,
     to: Annotated[Path | None, typer.Option("--to", metavar="FILE|FOLDER", help="Default: standard output.")] = None,
     sheets: Annotated[
-        str | None, typer.Option("--sheets", metavar="NAMES", help="Only these: invoices,lines,usage-by-day ...")
+        str | None, typer.Option("--sheets", metavar="NAMES", help="Only these, such as invoices,lines,usage-by-day.")
     ] = None,
 ) -> int:
-    """Export a period: its invoices, lines, usage by day, credits, and what is not billed.
+    """Export a period: invoices, lines, usage, credits, excluded.
 
     The sums of its sheets are the totals of `period status`, to the cent; the sheet Check shows it. If they differ, the
     status is 3.

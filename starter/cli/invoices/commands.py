@@ -29,7 +29,7 @@ from storage.invoices import invoices
 from storage.lookup.naming import account_id
 from storage.postgres.database import Database
 
-app = typer.Typer(help="Invoices: list, show, statement, retry, approve, rebuild, void, credit.", no_args_is_help=True)
+app = typer.Typer(help="Invoices: list, show, approve, void, credit, others.", no_args_is_help=True)
 
 _PAGE = 500
 PeriodOption = Annotated[str | None, typer.Option(metavar="PERIOD", help="Only invoices of this period, YYYY-MM.")]

@@ -78,7 +78,7 @@ async def export(
         Path | None, typer.Option("--to", "--output", metavar="FILE", help="Default: standard output.")
     ] = None,
 ) -> None:
-    """Export an invoice's usage, row by row, with minutes, credits and amounts.
+    """Export an invoice's usage by row, with exact amounts.
 
     The rows add up to the invoice's amount, exactly: what rounding adds or takes is a row of its own, and so are
     included credits and graduated prices.

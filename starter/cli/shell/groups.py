@@ -31,7 +31,7 @@ MEMBERS: Mapping[str, Mapping[str, str]] = {
         "approve": "Approve an invoice that waits for a person, at its amount.",
         "rebuild": "Rebuild, from our lines, an invoice that was edited in Stripe.",
         "void": "Void an invoice in Stripe, or delete its draft.",
-        "statement": "Write the statement of an invoice, for its customer: instances, lines and total.",
+        "statement": "Write the statement of an invoice, for its customer.",
     },
     "sources": {
         "check": "Try a source: show ten rows as they would be imported.",
@@ -52,7 +52,7 @@ MEMBERS: Mapping[str, Mapping[str, str]] = {
     "report": {
         "list": "List the reports of all invoices.",
         "show": "Show a report: its invoice, lines and totals.",
-        "export": "Export an invoice's usage, row by row, with minutes, credits and amounts.",
+        "export": "Export an invoice's usage by row, with exact amounts.",
         "rebuild": "Restore missing or damaged reports from the claims in Postgres.",
     },
     "credits": {

@@ -32,7 +32,7 @@ async def statement(
         Path | None, typer.Option("--to", metavar="FILE", help="Write to this file. Default: standard output.")
     ] = None,
 ) -> None:
-    """Write the statement of an invoice, for its customer: instances, lines and total.
+    """Write the statement of an invoice, for its customer.
 
     A PDF is for printing and sending, HTML for a browser, CSV and XLSX for a spreadsheet. COMPANY_NAME and other
     settings are its letterhead.

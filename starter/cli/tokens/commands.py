@@ -91,7 +91,10 @@ async def list_(
 @app.command("revoke")
 @common.command
 async def revoke(name: NameArgument, as_json: common.AsJson = False) -> None:
-    """Revoke a token for good; the API refuses it within 2 seconds, the console at once."""
+    """Revoke a token for good.
+
+    The API refuses it within 2 seconds, the console at once.
+    """
     async with open_database(common.settings()) as db:
         revoked = await revoke_token(db, name)
     if revoked is None:
