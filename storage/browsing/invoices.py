@@ -45,7 +45,7 @@ class InvoiceFilter:
     """Which invoices are wanted; None: any.
 
     `least` and `most`: amounts in major units. `text`: a part of an account's id or name, the beginning of a key, an id
-    of Stripe's, or an instance that the invoice bills or billed.
+    or number of Stripe's (of a refund or dispute, too), or an instance that the invoice bills or billed.
     """
 
     period: str | None = None

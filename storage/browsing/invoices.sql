@@ -13,6 +13,12 @@ AND (CAST(:text AS text) IS NULL OR i.id = ANY (ARRAY(
     UNION
     SELECT id FROM invoice WHERE replaces_stripe_invoice_id = :text
     UNION
+    SELECT id FROM invoice WHERE stripe_number = upper(:text)
+    UNION
+    SELECT r.invoice_id FROM refund AS r WHERE r.stripe_refund_id = :text
+    UNION
+    SELECT d.invoice_id FROM dispute AS d WHERE d.stripe_dispute_id = :text
+    UNION
     SELECT n.invoice_id FROM credit_note AS n WHERE n.stripe_credit_note_id = :text
     UNION
     SELECT of_account.id

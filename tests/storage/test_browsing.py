@@ -36,6 +36,11 @@ SELECT id, 1, 'i-1', '[2022-05-01Z, 2022-05-02Z)' FROM invoice WHERE key = '2022
 INSERT INTO credit_note (key, invoice_id, kind, amount, currency, settle_to, reason, state, stripe_credit_note_id)
 SELECT key || '/credit/1', id, 'amount', 5, currency, 'balance', 'x', 'issued', 'cn_' || id
 FROM invoice WHERE attribution_id IN ('team:1', 'team:5');
+UPDATE invoice SET stripe_number = 'ACME-000' || right(attribution_id, 1) WHERE billing_period = '2022-05';
+INSERT INTO refund (stripe_refund_id, invoice_id, amount, currency, status, reason, created_at)
+SELECT 're_1', id, 5, currency, 'succeeded', '', now() FROM invoice WHERE key = '2022-05/team:3/period';
+INSERT INTO dispute (stripe_dispute_id, invoice_id, amount, currency, reason, status, opened_at)
+SELECT 'dp_1', id, 5, currency, 'general', 'won', now() FROM invoice WHERE key = '2022-05/team:4/period';
 """
 
 
@@ -84,6 +89,9 @@ async def test_pages_have_every_invoice_once_and_in_order(world: Database, order
         (InvoiceFilter(text="2022-05/team:3"), "3"),
         (InvoiceFilter(text="in_2022-054"), "4"),
         (InvoiceFilter(text="cus_2", period="2022-05"), "2"),
+        (InvoiceFilter(text="acme-0002"), "2"),  # the invoice's number
+        (InvoiceFilter(text="re_1"), "3"),
+        (InvoiceFilter(text="dp_1"), "4"),
         (InvoiceFilter(text="i-1"), "2"),
         (InvoiceFilter(text="nothing has this"), ""),
     ],
