@@ -11,12 +11,13 @@ WHERE stripe_credit_note_id IS NULL AND status <> ALL (CAST(:vain AS text[]))
 GROUP BY invoice_id
 
 -- name: figures
--- By state, without lines, days or single credit notes: what the other sheets are compared with.
+-- By state, without lines, days or single credit notes: what the other sheets are compared with. An invoice that is
+-- blocked after its books agreed keeps its days.
 SELECT i.state, i.currency, count(*) AS invoices, CAST(sum(i.amount) AS bigint) AS amount,
        CAST(sum(CASE WHEN i.state IN ({dead}) THEN i.amount ELSE 0 END) AS bigint) AS dead,
        CAST(coalesce(sum(n.credited) FILTER (WHERE i.state NOT IN ({dead})), 0) AS bigint) AS credited,
        CAST(coalesce(sum(r.refunded), 0) AS bigint) AS refunded,
-       CAST(coalesce(sum(i.amount) FILTER (WHERE i.state IN ({billed})), 0) AS bigint) AS with_days
+       CAST(coalesce(sum(i.amount) FILTER (WHERE coalesce(i.resume_state, i.state) IN ({billed})), 0) AS bigint) AS with_days
 FROM invoice AS i
 LEFT JOIN ({credited}) AS n ON n.invoice_id = i.id
 LEFT JOIN ({refunded}) AS r ON r.invoice_id = i.id

@@ -52,14 +52,18 @@ ORDER BY i.currency, i.state;
 -- name: credited
 SELECT invoice_id, sum(amount) AS credited FROM credit_note WHERE state = 'issued' GROUP BY invoice_id
 
+-- name: settled
+-- The books agree, even if the invoice was blocked afterwards.
+coalesce(i.resume_state, i.state) IN ({billed})
+
 -- name: largest
 -- Accounts by their net amount in one currency: without voided invoices, after credits. An account has one live invoice
 -- without a subject for its period (`invoice_one_live`), so that a sort finds the largest of them; only the accounts that
 -- have others, or credits, are added up before they can be compared.
 WITH own AS (
     SELECT i.attribution_id, count(*) AS invoices,
-           CAST(coalesce(sum(i.amount) FILTER (WHERE i.state IN ({billed})), 0) AS bigint) AS billed,
-           CAST(coalesce(sum(i.amount) FILTER (WHERE i.state IN ({open})), 0) AS bigint) AS open,
+           CAST(coalesce(sum(i.amount) FILTER (WHERE {settled}), 0) AS bigint) AS billed,
+           CAST(coalesce(sum(i.amount) FILTER (WHERE NOT {settled}), 0) AS bigint) AS open,
            CAST(coalesce(sum(n.credited), 0) AS bigint) AS credited
     FROM invoice AS i
     LEFT JOIN LATERAL (

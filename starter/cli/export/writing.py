@@ -32,7 +32,8 @@ _ABOUT = {
     "Invoices": "All invoices. Net is the amount without voided, deleted and credited ones. Stripe's columns are known "
     "once it has finalized the invoice.",
     "Lines": "Lines of the invoices that are not voided or deleted.",
-    "Usage by day": "Shares of the lines by UTC day, of settled invoices: billed, paid or uncollectible.",
+    "Usage by day": "Shares of the lines by UTC day, of settled invoices: billed, paid or uncollectible, "
+    "or blocked after that.",
     "Credits": "Credit notes. Counts: the amount of those that are issued, on invoices that are not voided.",
     "Refunds": "Refunds in Stripe. Counts: the amount of those that no credit note accounts for.",
     "Disputes": "Disputes of payments.",
