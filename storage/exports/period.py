@@ -44,7 +44,10 @@ class ExportedState:
 
 @dataclass(frozen=True)
 class ExportedInvoice:
-    """An invoice. `dead`: its amount if it is voided or deleted, else 0; `credited` and `refunded`: as totals count."""
+    """An invoice. `dead`: its amount if it is voided or deleted, else 0; `credited` and `refunded`: as totals count.
+
+    `stripe_tax`, `stripe_discount` and `stripe_total` are None if it is dead, or not finalized yet.
+    """
 
     key: str
     attribution_id: str

@@ -10,6 +10,12 @@ FROM refund
 WHERE stripe_credit_note_id IS NULL AND status <> ALL (CAST(:vain AS text[]))
 GROUP BY invoice_id
 
+-- name: owed_in_stripe
+-- A voided invoice keeps these figures, and nobody owes them.
+CASE WHEN i.state NOT IN ({dead}) THEN i.stripe_tax END AS stripe_tax,
+CASE WHEN i.state NOT IN ({dead}) THEN i.stripe_discount END AS stripe_discount,
+CASE WHEN i.state NOT IN ({dead}) THEN i.stripe_total END AS stripe_total
+
 -- name: figures
 -- By state, without lines, days or single credit notes: what the other sheets are compared with. An invoice that is
 -- blocked after its books agreed keeps its days.
@@ -30,7 +36,8 @@ SELECT i.key, i.attribution_id, a.name, i.state, i.reason, i.currency, i.amount,
        CASE WHEN i.state IN ({dead}) THEN i.amount ELSE 0 END AS dead,
        CASE WHEN i.state IN ({dead}) THEN 0 ELSE CAST(coalesce(n.credited, 0) AS bigint) END AS credited,
        CAST(coalesce(r.refunded, 0) AS bigint) AS refunded,
-       i.stripe_tax, i.stripe_discount, i.stripe_total, i.stripe_number, i.stripe_invoice_id, i.stripe_customer_id,
+       {owed_in_stripe},
+       i.stripe_number, i.stripe_invoice_id, i.stripe_customer_id,
        i.cutoff, i.claimed_at, i.finalized_at, i.billed_at, i.paid_at, i.voided_at, i.blocked_since, i.blocked_reason,
        i.credits, i.report_id
 FROM invoice AS i

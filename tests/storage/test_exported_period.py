@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from storage.exports.period import reading_period
 from storage.invoices.invoices import block_invoice
 from storage.postgres.database import Database
 from storage.totals import totals
-from tests.storage.audits import A
-from tests.storage.settled_world import settled_world
+from tests.storage.audits import A, B
+from tests.storage.settled_world import C, settled_world
+from tests.storage.usage import execute, fetch
 
 
 async def test_an_invoice_that_is_blocked_once_it_is_settled_keeps_its_days(db: Database) -> None:
@@ -22,3 +25,20 @@ async def test_an_invoice_that_is_blocked_once_it_is_settled_keeps_its_days(db: 
         with_days = sum(each.with_days for each in figures if each.currency == currency)
         assert with_days == sum(day.amount for day in days if day.currency == currency) > 0
     assert await totals.largest_accounts(db, "2022-05", "usd", 1) == before
+
+
+async def test_nobody_owes_the_tax_of_a_voided_invoice(db: Database) -> None:
+    """It keeps what Stripe charged for it, which neither the export's sums nor the view's count."""
+    await settled_world(db)
+    await execute(
+        db,
+        "UPDATE invoice SET stripe_tax = 100, stripe_discount = 10, stripe_total = 1000 WHERE key IN (:a, :b, :c)",
+        a=A, b=B, c=C,
+    )  # fmt: skip
+    async with reading_period(db, "2022-05") as reading:
+        found = {each.key: each async for each in reading.invoices()}
+    dead, *live = (found[key] for key in (B, A, C))
+    assert (dead.stripe_tax, dead.stripe_discount, dead.stripe_total) == (None, None, None)
+    assert {(each.stripe_tax, each.stripe_discount, each.stripe_total) for each in live} == {(100, 10, 1000)}
+    [view] = await fetch(db, "SELECT sum(tax), sum(discount), sum(total) FROM v_invoice WHERE currency = 'USD'")
+    assert tuple(view) == (1, Decimal("0.1"), 10)

@@ -29,8 +29,9 @@ NAMES = (
 _ABOUT = {
     "Summary": "Invoices by state, as `perdure period status` has them.",
     "Check": "Perdure's own totals, the sums of the sheets, and their difference: 0.",
-    "Invoices": "All invoices. Net is the amount without voided, deleted and credited ones. Stripe's columns are known "
-    "once it has finalized the invoice.",
+    "Invoices": "All invoices. Net is the amount without voided, deleted and credited ones. Discount, tax and "
+    "total in Stripe are known once it has finalized the invoice, and empty for voided and deleted ones. Tax that a "
+    "credit note gives back is not taken off.",
     "Lines": "Lines of the invoices that are not voided or deleted.",
     "Usage by day": "Shares of the lines by UTC day, of settled invoices: billed, paid or uncollectible, "
     "or blocked after that.",
