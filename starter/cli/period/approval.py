@@ -65,8 +65,8 @@ async def bill_without(
         if not agreed(plan, await mode_of(settings, db), asked):
             return
         client, why = await connect(), f"{source}{because(reason)}"
-        await go_without_source(client, month, account, source, who)
         await record_decisions(client, DecisionKind.WITHOUT_SOURCE, month, by=who, reason=why)
+        await go_without_source(client, month, account, source, who)
     if asked.as_json:
         output.print_json({"billing_period": month, "without_source": source})
         return

@@ -134,8 +134,8 @@ class WithoutSource:
     async def carry_out(self, at: ConsoleServices, given: Given) -> ActResult:
         """Have the period's workflow go on."""
         period, source, account = self._named(given)
-        await go_without_source(at.temporal, period, account, source, given.by)
         await record(at, given, DecisionKind.WITHOUT_SOURCE, period, f"{source}: {given.reason}")
+        await go_without_source(at.temporal, period, account, source, given.by)
         said = f"{period} is billed without {source}, says {given.by}. Its run goes on now."
         return ActResult(said, f"/periods/{period}")
 
