@@ -18,7 +18,7 @@ SET state = 'claimed', resume_state = NULL, blocked_reason = NULL, blocked_since
     found_subtotal = NULL, found_digest = NULL, accepted_subtotal = NULL, accepted_digest = NULL,
     approved_amount = NULL, approved_at = NULL, approved_by = NULL,
     replaces_stripe_invoice_id = coalesce(stripe_invoice_id, replaces_stripe_invoice_id),
-    stripe_invoice_id = NULL, generation = generation + 1, updated_at = now()
+    stripe_invoice_id = NULL, stripe_number = NULL, generation = generation + 1, updated_at = now()
 WHERE id = :id;
 
 -- name: rebuild_on_subscription

@@ -12,4 +12,8 @@ WHERE hosted_invoice.url <> excluded.url;
 SELECT has_table_privilege('hosted_invoice', 'SELECT');
 
 -- name: url_of
-SELECT url FROM hosted_invoice WHERE invoice_id = :id;
+-- Without a number, the page is of the invoice in Stripe that a rebuild replaces.
+SELECT h.url
+FROM hosted_invoice AS h
+JOIN invoice AS i ON i.id = h.invoice_id
+WHERE h.invoice_id = :id AND i.stripe_number IS NOT NULL;

@@ -14,6 +14,7 @@ from storage.claims.claims import claim_page
 from storage.decisions.trail import DecisionKind, list_decisions
 from storage.invoices.decisions import approve_invoice, rebuild_invoice, request_void
 from storage.invoices.invoices import block_invoice, load_invoice, move_invoice, record_draft, resume_invoice
+from storage.lookup.hosted import hosted_url, record_number
 from storage.postgres.database import Database
 from tests.storage.usage import add_account, add_instances, card, instance, may, scope
 
@@ -89,6 +90,17 @@ async def test_an_invoice_is_rebuilt_twice(db: Database) -> None:
     await rebuild_invoice(db, key, "ann")
     assert await load(db, key) == first
     assert (first.state, first.replaces_stripe_invoice_id) == (S.CLAIMED, "in_1")
+
+
+async def test_a_rebuilt_invoice_has_neither_number_nor_page_of_the_one_before(db: Database) -> None:
+    key = await edited(db)
+    await record_number(db, key, "ACME-0001", "https://invoice.stripe.com/i/1")
+    assert await hosted_url(db, (await load(db, key)).id) is not None
+    await rebuild_invoice(db, key, "ann")
+    record = await load(db, key)
+    assert (record.stripe_number, await hosted_url(db, record.id)) == (None, None)
+    await record_number(db, key, "ACME-0002", "https://invoice.stripe.com/i/2")
+    assert await hosted_url(db, record.id) == "https://invoice.stripe.com/i/2"
 
 
 async def test_an_invoice_on_a_subscriptions_draft_is_rebuilt_twice(db: Database) -> None:
