@@ -16,8 +16,8 @@ class ColumnTotals:
         self._summed = [number for number, column in enumerate(columns) if column.total]
         self._currency = next((number for number, column in enumerate(columns) if column.currency), None)
         self._sums: dict[tuple[int, str], Decimal] = {}
-        self._codes: dict[str, str] = {}
-        """The currency of amounts, by what the column of currencies says."""
+        self._codes: dict[tuple[int, str], str] = {}
+        """The currency of a column's amounts, by what the column of currencies says; counts have none."""
 
     def add(self, cells: Sequence[Cell]) -> None:
         """Add a row's numbers."""
@@ -25,7 +25,7 @@ class ColumnTotals:
         for number in self._summed:
             value = cells[number]
             if isinstance(value, Money):
-                self._codes.setdefault(code, value.currency)
+                self._codes.setdefault((number, code), value.currency)
                 value = value.amount
             if isinstance(value, Decimal | int):
                 before = self._sums.get((number, code), Decimal(0))
@@ -38,7 +38,7 @@ class ColumnTotals:
     def of(self, number: int, code: str) -> Money | Decimal | None:
         """Return the total of a column in a currency, None if it has none."""
         found = self._sums.get((number, code))
-        currency = self._codes.get(code)
+        currency = self._codes.get((number, code))
         return found if found is None or currency is None else Money(found, currency)
 
     def formula(self, number: int, code: str, parts: Sequence[tuple[str, int]]) -> str:

@@ -110,6 +110,13 @@ async def test_each_currency_has_its_own_total_and_the_formulas_say_the_same() -
     assert found == totals(table, "Amount")
 
 
+async def test_the_total_of_a_count_is_no_amount() -> None:
+    columns = (*MONEY, SheetColumn("Invoices", total=True))
+    content = await xlsx(Sheet("Money", columns, [["a", "USD", Money.of(150, "usd"), 2]]))
+    (_, _, amount, invoices) = list(openpyxl.load_workbook(io.BytesIO(content))["Money"])[-1]
+    assert (amount.number_format, invoices.number_format) == ("#,##0.00", "#,##0.############")
+
+
 async def test_a_long_table_continues_and_its_totals_are_of_all_parts() -> None:
     async def rows() -> AsyncIterator[Row]:
         for number in range(150):
