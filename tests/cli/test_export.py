@@ -134,6 +134,10 @@ def _files_say_the_same(folder: Path, sheets: dict[str, Table]) -> None:
     [
         (("--format", "xml"), "--format 'xml': write xlsx or csv"),
         (("--sheets", "lines,month"), "--sheets 'month': write some of summary,check,invoices,lines,usage-by-day,"),
+        (
+            ("--sheets", "summary,check"),
+            "--sheets summary,check: check needs the sheets that it compares, some of invoices,",
+        ),
         (("--format", "csv"), "CSV is a file for each sheet: name a folder with --to, or one sheet with --sheets"),
         (("--format", "csv", "--to", "may.csv"), "--to may.csv: CSV is a file for each sheet: name a folder"),
         (("--to", "no/may.xlsx"), "cannot write no/may.xlsx: No such file or directory"),

@@ -74,6 +74,8 @@ _CHECKS = (
     _Check("Issued credit notes", lambda state: state.credited, "Credits", "Counts"),
     _Check("Refunds without a credit note", lambda state: state.refunded, "Refunds", "Counts"),
 )
+CHECKED = frozenset(each.sheet for each in _CHECKS)
+"""The sheets that `Check` compares."""
 
 
 def summary_sheet(figures: Sequence[ExportedState]) -> Sheet:

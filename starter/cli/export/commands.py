@@ -13,7 +13,7 @@ from billing.money import format_amount, to_minor
 from billing.periods import BillingPeriod
 from starter.cli import common, output
 from starter.cli.database import open_database
-from starter.cli.export.checks import CheckedTotal
+from starter.cli.export.checks import CHECKED, CheckedTotal
 from starter.cli.export.writing import NAMES, PeriodExport, write_folder, write_sheet, write_workbook
 from starter.sheets import replacing
 
@@ -81,7 +81,11 @@ def _wanted(sheets: str | None) -> frozenset[str] | None:
     for key in keys:
         if key not in _BY_KEY:
             raise InputError(f"--sheets {key!r}: write some of {','.join(_BY_KEY)}")
-    return frozenset(_BY_KEY[key] for key in keys)
+    wanted = frozenset(_BY_KEY[key] for key in keys)
+    if "Check" in wanted and not wanted & CHECKED:
+        compared = ",".join(key for key, name in _BY_KEY.items() if name in CHECKED)
+        raise InputError(f"--sheets {sheets}: check needs the sheets that it compares, some of {compared}")
+    return wanted
 
 
 def _check_place(form: str, to: Path | None, wanted: frozenset[str] | None) -> None:
