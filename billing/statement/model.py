@@ -25,7 +25,9 @@ class StatementMark(StrEnum):
     """What the statement is of: an invoice, a preview of one, or an invoice that is not owed."""
 
     PREVIEW = "preview"
-    """The invoice is not finalized, or waits for a person: its figures can change."""
+    """The invoice is not finalized: its figures can change."""
+    REVIEW = "review"
+    """The invoice is finalized, and waits for a person since."""
     OPEN = "open"
     PAID = "paid"
     UNCOLLECTIBLE = "uncollectible"

@@ -15,9 +15,15 @@ from starter.statements.letterhead import Letterhead
 from starter.statements.view import ItemRow, LineRow, LineSection, NoteRow, ProjectRow, StatementView, SumRow
 
 _MOST_PROJECTS = 100
-_STAMPS = {StatementMark.VOIDED: "Voided", StatementMark.DELETED: "Deleted", StatementMark.PREVIEW: "Preview"}
+_STAMPS = {
+    StatementMark.PREVIEW: "Preview",
+    StatementMark.REVIEW: "In review",
+    StatementMark.VOIDED: "Voided",
+    StatementMark.DELETED: "Deleted",
+}
 _STATES = {
     StatementMark.PREVIEW: "Not an invoice",
+    StatementMark.REVIEW: "In review",
     StatementMark.OPEN: "Open",
     StatementMark.PAID: "Paid",
     StatementMark.UNCOLLECTIBLE: "Uncollectible",
@@ -26,6 +32,7 @@ _STATES = {
 }
 _NOTICES = {
     StatementMark.PREVIEW: "Preview, not an invoice. The figures can change until the invoice is finalized.",
+    StatementMark.REVIEW: "In review. This invoice is being checked.",
     StatementMark.VOIDED: "Voided. Nothing is owed for this invoice.",
     StatementMark.DELETED: "Deleted before it was finalized. Nothing is owed.",
 }

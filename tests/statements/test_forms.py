@@ -80,9 +80,22 @@ async def test_what_is_not_finalized_says_so_on_each_page(db: Database) -> None:
     assert status == {"preview"}
     await execute(
         db,
-        "UPDATE invoice SET state = 'blocked', resume_state = 'finalized', blocked_reason = 'x', blocked_since = now()",
+        "UPDATE invoice SET state = 'blocked', resume_state = 'draft', blocked_reason = 'x', blocked_since = now()",
     )
     assert "Preview, not an invoice" in (await _texts(db, await invoice(db, record.key)))[0]
+
+
+async def test_what_is_blocked_since_the_customer_has_it_is_no_preview(db: Database) -> None:
+    record = await claimed_invoice(db, some_instances())
+    await finalize(db, record.key)
+    await execute(
+        db, "UPDATE invoice SET state = 'blocked', resume_state = 'billed', blocked_reason = 'x', blocked_since = now()"
+    )
+    html, pdf, status = await _texts(db, await invoice(db, record.key))
+    assert "In review. This invoice is being checked." in html
+    assert "Preview" not in html
+    assert pdf.count("IN REVIEW") == pdf.count("Page ")
+    assert status == {"review"}
 
 
 async def test_the_tax_of_an_invoice_that_is_rebuilt_is_not_known(db: Database) -> None:
