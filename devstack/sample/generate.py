@@ -24,6 +24,7 @@ class SampleAccount:
     """A row of `accounts.csv`: an account with one of its subscription windows."""
 
     attribution_id: str
+    name: str
     stripe_customer_id: str
     currency: str
     bill_after: str
@@ -61,21 +62,27 @@ class SampleFact:
 
 
 ACCOUNTS = (
-    SampleAccount("team:aurora", "", "eur", "", "2022-01-10T09:00:00Z", ""),
-    SampleAccount("team:borealis", "", "usd", "", "2022-03-01T00:00:00Z", ""),
+    SampleAccount("team:aurora", "Aurora Labs", "", "eur", "", "2022-01-10T09:00:00Z", ""),
+    SampleAccount("team:borealis", "Borealis Robotics", "", "usd", "", "2022-03-01T00:00:00Z", ""),
     # Canceled and returned, twice.
-    SampleAccount("team:cumulus", "", "usd", "", "2022-02-14T10:00:00Z", "2022-05-06T12:00:00Z"),
-    SampleAccount("team:cumulus", "", "usd", "", "2022-05-10T08:30:00Z", "2022-05-17T18:45:30.25Z"),
-    SampleAccount("team:cumulus", "", "usd", "", "2022-05-23T00:00:00Z", ""),
-    SampleAccount("team:drift", "", "eur", "", "2021-11-02T13:37:00Z", ""),
-    SampleAccount("user:ember", "", "usd", "", "2022-04-20T07:00:00Z", ""),
-    SampleAccount("user:fjord", "", "eur", "2022-05-10T12:00:00Z", "2022-04-28T12:00:00Z", ""),
-    SampleAccount("team:glacier", "", "usd", "", "2022-01-01T00:00:00Z", ""),
-    SampleAccount("user:harbor", "", "usd", "", "2022-05-02T00:00:00Z", ""),  # too little for an invoice
-    SampleAccount("team:iris", "", "eur", "", "2022-01-01T00:00:00Z", "2022-05-20T15:00:00Z"),  # left
-    SampleAccount("user:juniper", "", "jpy", "", "2022-03-15T03:00:00Z", ""),
-    SampleAccount("team:krill", "", "usd", "", "2022-05-12T09:00:00Z", ""),  # new in the middle of the month
-    SampleAccount("team:lumen", "", "usd", "", "2022-05-01T00:00:00Z", ""),  # no usage
+    SampleAccount("team:cumulus", "Cumulus Analytics", "", "usd", "", "2022-02-14T10:00:00Z", "2022-05-06T12:00:00Z"),
+    SampleAccount(
+        "team:cumulus", "Cumulus Analytics", "", "usd", "", "2022-05-10T08:30:00Z", "2022-05-17T18:45:30.25Z"
+    ),
+    SampleAccount("team:cumulus", "Cumulus Analytics", "", "usd", "", "2022-05-23T00:00:00Z", ""),
+    SampleAccount("team:drift", "Drift Studio", "", "eur", "", "2021-11-02T13:37:00Z", ""),
+    SampleAccount("user:ember", "Ember Consulting", "", "usd", "", "2022-04-20T07:00:00Z", ""),
+    SampleAccount("user:fjord", "Fjord Design", "", "eur", "2022-05-10T12:00:00Z", "2022-04-28T12:00:00Z", ""),
+    SampleAccount("team:glacier", "Glacier AI", "", "usd", "", "2022-01-01T00:00:00Z", ""),
+    SampleAccount(
+        "user:harbor", "Harbor Works", "", "usd", "", "2022-05-02T00:00:00Z", ""
+    ),  # too little for an invoice
+    SampleAccount("team:iris", "Iris Imaging", "", "eur", "", "2022-01-01T00:00:00Z", "2022-05-20T15:00:00Z"),  # left
+    SampleAccount("user:juniper", "Juniper Games", "", "jpy", "", "2022-03-15T03:00:00Z", ""),
+    SampleAccount(
+        "team:krill", "Krill Biotech", "", "usd", "", "2022-05-12T09:00:00Z", ""
+    ),  # new in the middle of the month
+    SampleAccount("team:lumen", "Lumen Energy", "", "usd", "", "2022-05-01T00:00:00Z", ""),  # no usage
 )
 
 CHANGES = (
