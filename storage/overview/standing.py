@@ -12,9 +12,14 @@ from storage.postgres.statements import statement
 
 @dataclass(frozen=True)
 class StandingInvoices:
-    """The invoices in one state and currency, of all periods; `amount` is their sum in minor units."""
+    """The invoices in one state and currency, of all periods.
+
+    `unpaid`: whether they are finalized and neither paid nor given up, even if they were blocked afterwards. `amount`:
+    their sum without issued credits, in minor units.
+    """
 
     state: InvoiceState
+    unpaid: bool
     currency: str
     invoices: int
     amount: int

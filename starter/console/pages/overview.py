@@ -15,6 +15,7 @@ from billing.periods import BillingPeriod
 from starter.console.frame import page
 from starter.console.pages import usage_plots
 from starter.console.pages.health import HealthLine, health
+from starter.console.pages.invoices.asking import UNPAID
 from starter.console.pages.periods.figures import CurrencyFigures, by_currency, state_of
 from starter.console.pages.waiting import WaitingLine, waiting_lines
 from starter.console.plots.plot import Plot
@@ -53,7 +54,10 @@ class PeriodGlance:
 
 @dataclass(frozen=True)
 class InvoicesGlance:
-    """Invoices of one kind over all periods; amounts in minor units by currency. `to`: the page that lists them."""
+    """Invoices of one kind over all periods; amounts without issued credits, in minor units by currency.
+
+    `to`: the page that lists them.
+    """
 
     label: str
     note: str
@@ -123,26 +127,23 @@ async def _glance_back(db: Database, title: str, month: BillingPeriod) -> Period
 
 def _standing(found: Sequence[StandingInvoices]) -> list[InvoicesGlance]:
     moving = OPEN - {InvoiceState.BLOCKED}
+    blocked = [each for each in found if each.state is InvoiceState.BLOCKED]
     return [
-        _glance(found, "Open", "on their way to the customer", "open", "going", moving),
-        _glance(found, "Blocked", "a person must decide", "blocked", "bad", {InvoiceState.BLOCKED}),
-        _glance(found, "Unpaid", "billed, and not paid yet", "billed", "note", {InvoiceState.BILLED}),
+        _glance(
+            [each for each in found if each.state in moving], "Open", "on their way to the customer", "open", "going"
+        ),
+        _glance(blocked, "Blocked", "a person must decide", "blocked", "bad"),
+        _glance(
+            [each for each in found if each.unpaid], "Unpaid", "finalized, neither paid nor given up", UNPAID, "note"
+        ),
     ]
 
 
-def _glance(
-    found: Sequence[StandingInvoices],
-    label: str,
-    note: str,
-    state: str,
-    tone: str,
-    states: frozenset[InvoiceState] | set[InvoiceState],
-) -> InvoicesGlance:
+def _glance(found: Sequence[StandingInvoices], label: str, note: str, state: str, tone: str) -> InvoicesGlance:
     amounts: dict[str, int] = {}
     for each in found:
-        if each.state in states:
-            amounts[each.currency] = amounts.get(each.currency, 0) + each.amount
-    count = sum(each.invoices for each in found if each.state in states)
+        amounts[each.currency] = amounts.get(each.currency, 0) + each.amount
+    count = sum(each.invoices for each in found)
     return InvoicesGlance(label, note, f"/invoices?state={state}", tone if count else "quiet", count, amounts)
 
 
