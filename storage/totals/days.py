@@ -18,7 +18,7 @@ from storage.postgres.tuning import tune
 
 _SUMMED_AT_ONCE = 2000
 _SUM_EVERY = 500
-_FILLED_AT_ONCE = 2000
+_FILLED_AT_ONCE = 500
 
 
 async def write_days(connection: AsyncConnection, invoice_ids: Sequence[int]) -> None:
@@ -108,7 +108,14 @@ async def _drop(db: Database) -> int:
 
 
 async def _sum_again(db: Database) -> None:
-    """Sum up all days again if the sums are wrong, which only rows changed by hand explain."""
+    """Sum up all days again if the sums are wrong, which only rows changed by hand explain.
+
+    Voids wait for this only if they are wrong: the comparison itself is of one snapshot, and needs no turn.
+    """
+    async with db.transaction(read_only=True) as connection:
+        await tune(connection)
+        if not (await connection.execute(statement("totals/days", "sums_differ"))).scalar_one():
+            return
     async with db.transaction() as connection:
         await tune(connection)
         await connection.execute(statement("totals/days", "take_turns"))

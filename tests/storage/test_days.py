@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -11,6 +12,7 @@ from storage.claims.claims import claim_page
 from storage.invoices.invoices import block_invoice, move_invoice, resume_invoice
 from storage.periods.periods import write_summary
 from storage.postgres.database import Database
+from storage.postgres.statements import statement
 from storage.totals.days import fill_days, sum_up
 from tests.storage.audits import BILLED, CARD, A, B, billed_world, move
 from tests.storage.usage import (
@@ -162,6 +164,18 @@ async def test_what_an_earlier_version_left_is_mended(db: Database) -> None:
     assert await _rows(db, DAYS, key=B) == []
     assert await _rows(db, SUMMED) == await _rows(db, AGAIN)
     assert await fill_days(db) == 0
+
+
+async def test_sums_that_are_right_are_compared_without_a_turn(db: Database) -> None:
+    """A void that holds the turn does not wait for an upgrade, nor the upgrade for it; wrong sums are mended."""
+    await billed_world(db)
+    await sum_up(db)
+    async with db.transaction() as connection:
+        await connection.execute(statement("totals/days", "take_turns"))
+        await asyncio.wait_for(fill_days(db), 60)
+    await execute(db, "UPDATE period_day SET amount = amount + 1")
+    await fill_days(db)
+    assert await _rows(db, SUMMED) == await _rows(db, AGAIN)
 
 
 async def test_a_settled_period_is_summed_up(db: Database) -> None:
