@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Iterable
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 
@@ -57,6 +57,22 @@ class SummaryRow:
     def net(self) -> int:
         """Everything less the credits."""
         return self.settled + self.open + self.blocked - self.credited
+
+
+def summed(rows: Iterable[SummaryRow]) -> list[SummaryRow]:
+    """Return the sum of rows by currency, with the currency as the subject, in order of their codes."""
+    sums: dict[str, SummaryRow] = {}
+    for row in rows:
+        so_far = sums.get(row.currency, SummaryRow(row.currency, None, row.currency, None, None, 0, 0, 0, 0, 0))
+        sums[row.currency] = replace(
+            so_far,
+            settled=so_far.settled + row.settled,
+            open=so_far.open + row.open,
+            blocked=so_far.blocked + row.blocked,
+            credited=so_far.credited + row.credited,
+            before=so_far.before + row.before,
+        )
+    return [sums[currency] for currency in sorted(sums)]
 
 
 async def summarize(db: Database, period: str, by: SummaryBy, before: str | None) -> AsyncGenerator[SummaryRow]:

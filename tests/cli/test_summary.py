@@ -24,10 +24,18 @@ async def test_a_month_by_account_class_and_day(perdure: Perdure, database_url: 
     [other, usd] = [each for each in (await perdure("period", "list", "--json")).document if each["totals"]]
     net = usd["totals"]["usd"] - sum(credits.values())
     assert compared.startswith(f"  2022-05: {to_major(net, 'usd'):,f} USD; change -")
+    said = set()
     for by in ("account", "class", "day", "currency"):
-        rows = list(csv.DictReader(StringIO((await perdure("summary", "2022-05", "--by", by, "-o", "csv")).out)))
+        for limit in ((), ("--limit", "1")):
+            out = (await perdure("summary", "2022-05", "--by", by, "--compare", "2022-06", *limit)).out
+            said.add(tuple(line for line in out.splitlines() if line.startswith(("Total: ", "  2022-06: "))))
+        written = (await perdure("summary", "2022-05", "--by", by, "-o", "csv")).out
+        rows = list(csv.DictReader(StringIO(written)))
         assert sum(Decimal(row["net"]) for row in rows if row["currency"] == "USD") == to_major(net, "usd")
         assert sum(Decimal(row["net"]) for row in rows if row["currency"] == "JPY") == usd["totals"]["jpy"]
+        assert written.splitlines()[0].split(",").count("currency") == 1
+    (totals,) = said  # however the month is split, and however much of it is shown
+    assert len(totals) == 4
     shown = (await perdure("summary", "2022-05", "--by", "day")).out
     assert "(no day)" in shown
     assert f" - {to_major(sum(credits.values()), 'usd')} USD credited." in shown

@@ -43,7 +43,7 @@ def columns(by: SummaryBy, before: str | None) -> Sequence[output.Column[Summary
         output.Column("Invoices", lambda row: row.invoices, show="room", right=True)
         if by_invoice
         else output.Column("Metered hours", _hours, _hours_text, "room", right=True),
-        output.Column("Currency", lambda row: row.currency.upper(), show="wide"),
+        *(() if by is SummaryBy.CURRENCY else (output.Column("Currency", _currency, show="wide"),)),
     )
 
 
@@ -59,6 +59,10 @@ def _amount(
     name: str, value: Callable[[SummaryRow], int | None], show: Literal["always", "room"] = "room"
 ) -> output.Column[SummaryRow]:
     return output.amount(name, value, lambda row: row.currency, show)
+
+
+def _currency(row: SummaryRow) -> str:
+    return row.currency.upper()
 
 
 def _name(row: SummaryRow) -> str | None:

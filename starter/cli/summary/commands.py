@@ -17,7 +17,7 @@ from starter.cli.database import open_database
 from starter.cli.summary.columns import columns, percent
 from storage.postgres.database import Database
 from storage.totals import totals
-from storage.totals.summary import SummaryBy, SummaryRow, summarize
+from storage.totals.summary import SummaryBy, SummaryRow, summarize, summed
 
 
 @common.command
@@ -47,11 +47,12 @@ async def summary(
     async with open_database(common.settings()) as db:
         if before is not None and not await totals.by_state(db, before):
             output.remark(f"{before} has no invoices: there is nothing to compare with.")
-        printed = await output.listing(
-            summarize(db, month, rows_are, before), shown, view, empty=f"Nothing is billed or open in {month}."
-        )
+        empty = f"Nothing is billed or open in {month}."
+        printed = await output.listing(summarize(db, month, rows_are, before), shown, view, empty=empty)
         if printed and view.for_people:
-            await _print_totals(db, month, before)
+            if view.limit is not None:  # the totals are of all rows
+                printed = [row async for row in summarize(db, month, SummaryBy.CURRENCY, before)]
+            await _print_totals(db, month, before, summed(printed))
 
 
 def _by(text: str) -> SummaryBy:
@@ -60,9 +61,9 @@ def _by(text: str) -> SummaryBy:
     return SummaryBy(text)
 
 
-async def _print_totals(db: Database, month: str, before: str | None) -> None:
-    """Print the sums over all rows, with what they consist of, and what was voided."""
-    async for row in summarize(db, month, SummaryBy.CURRENCY, before):
+async def _print_totals(db: Database, month: str, before: str | None, sums: Sequence[SummaryRow]) -> None:
+    """Print the sums by currency, with what they consist of, and what was voided."""
+    for row in sums:
         output.say(_sum(row))
         if before is not None:
             output.say(f"  {before}: {format_amount(row.before, row.currency)}; {_change(row)}")
