@@ -116,6 +116,8 @@ def facts_of(found: StripeInvoiceSnapshot) -> StripeInvoiceFacts:
         metadata={key: found.metadata[key] for key in stripe_metadata.OF_AN_INVOICE if key in found.metadata},
         changed_at=max((at for at in times if at is not None), default=None),
         collection_stopped=found.collection_stopped,
+        number=found.number,
+        hosted_invoice_url=found.hosted_invoice_url,
     )
 
 

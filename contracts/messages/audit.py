@@ -175,7 +175,9 @@ class StripeInvoiceFacts(Message):
     changed_at: datetime | None = None
     """When the status last changed."""
     collection_stopped: bool = False
-    """As in the snapshot."""
+    number: str | None = None
+    hosted_invoice_url: str | None = None
+    """These as in the snapshot."""
 
 
 class StripeInvoicesListed(Message):

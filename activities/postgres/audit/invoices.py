@@ -29,6 +29,7 @@ from settings import Settings
 from storage.audit import stripe as store
 from storage.audit.stripe import StagedInvoice
 from storage.invoices.records import invoices_of_stripe
+from storage.lookup.hosted import HostedInvoice, fill_in_numbers
 from storage.postgres.database import Database
 
 _SUSPECTS_A_PAGE = 20
@@ -43,9 +44,13 @@ class InvoiceAuditActivities:
 
     @activity.defn(name=Activities.STAGE_STRIPE_INVOICES)
     async def stage(self, page: StageInvoices) -> PageAudited:
-        """Compare a page of Stripe's list with Postgres, and store it: an invoice that differs is suspect."""
+        """Compare a page of Stripe's list with Postgres, and store it: an invoice that differs is suspect.
+
+        Numbers that Postgres lacks are filled in: those of invoices that were finalized before it stored them.
+        """
         async with step():
             known = await _known(self._db, page.invoices)
+            await fill_in_numbers(self._db, _without_number(known, page.invoices))
             scope = scope_of(page.audit)
             figures = {"ours": 0, "foreign": 0}
             staged = []
@@ -106,6 +111,14 @@ class InvoiceAuditActivities:
                     findings[check].append(finding)
             await store.record_judgement(self._db, judged.audit.audit_id, certain, findings)
         return Judged(in_motion=moving, look_again_after=compare_again_after(self._quiet))
+
+
+def _without_number(known: KnownInvoices, found: Sequence[StripeInvoiceFacts]) -> list[HostedInvoice]:
+    return [
+        HostedInvoice(facts.stripe_invoice_id, facts.number, facts.hosted_invoice_url)
+        for facts in found
+        if facts.number is not None and (ours := known.by_id(facts)) is not None and ours.stripe_number is None
+    ]
 
 
 async def _known(db: Database, found: Sequence[StripeInvoiceFacts]) -> KnownInvoices:

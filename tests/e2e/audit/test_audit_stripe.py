@@ -20,6 +20,7 @@ from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
 from devstack.servers.emulator import EmulatorServer
 from storage.invoices import credit_notes
+from storage.lookup.hosted import hosted_url
 from tests.e2e.audits import (
     alter,
     audited,
@@ -126,6 +127,17 @@ async def _apply_the_remedies(system: System, they: dict[str, InvoiceRecord], do
     await alter(system, "UPDATE invoice SET currency = 'usd' WHERE attribution_id = 'team:currency'")
 
 
+_OF = "invoice_id IN (SELECT id FROM invoice WHERE {})"
+
+
+async def _numbers_are_those_of_stripe(system: System, they: dict[str, InvoiceRecord]) -> None:
+    for name in ("paid", "voided", "report"):
+        now = await system.invoice(they[name].key)
+        stripes: Any = await system.stripe.v1.invoices.retrieve_async(now.stripe_invoice_id or "")
+        assert (now.stripe_number, now.updated_at) == (stripes.number, they[name].updated_at)
+        assert await hosted_url(system.db, now.id) == stripes.hosted_invoice_url
+
+
 async def test_what_is_done_behind_our_back_is_found_and_the_remedies_heal_it(
     system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -133,8 +145,12 @@ async def test_what_is_done_behind_our_back_is_found_and_the_remedies_heal_it(
     monkeypatch.setattr(audit_invoices, "_SUSPECTS_A_PAGE", 3)
     names = ("paid", "voided", "report", "stripped", "doubled", "customer", "currency")
     they = await bill(system, *names, waiting=("deleted", "edited", "balanced"))
+    older = "attribution_id IN ('team:paid', 'team:voided')"  # as versions left it that did not store numbers
+    await alter(system, f"UPDATE invoice SET stripe_number = NULL WHERE {older}")
+    await alter(system, f"UPDATE hosted_invoice SET url = 'https://old/' WHERE {_OF.format(older)}")
     clean = await audited(system)
     assert (clean.found, clean.figures(OURS)) == (set(), {"invoices": 10, "in_stripe": 10})
+    await _numbers_are_those_of_stripe(system, they)
 
     await unheard(system)
     done = await _do_all_of_it(system, they)
