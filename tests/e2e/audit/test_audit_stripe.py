@@ -127,7 +127,12 @@ async def _apply_the_remedies(system: System, they: dict[str, InvoiceRecord], do
     await alter(system, "UPDATE invoice SET currency = 'usd' WHERE attribution_id = 'team:currency'")
 
 
-_OF = "invoice_id IN (SELECT id FROM invoice WHERE {})"
+async def _lose_the_numbers(system: System) -> None:
+    """Leave invoices as versions left them that did not store numbers."""
+    older = "attribution_id IN ('team:paid', 'team:voided')"
+    of_them = f"invoice_id IN (SELECT id FROM invoice WHERE {older})"
+    await alter(system, f"UPDATE invoice SET stripe_number = NULL WHERE {older}")
+    await alter(system, f"UPDATE hosted_invoice SET url = 'https://old/' WHERE {of_them}")
 
 
 async def _numbers_are_those_of_stripe(system: System, they: dict[str, InvoiceRecord]) -> None:
@@ -145,9 +150,7 @@ async def test_what_is_done_behind_our_back_is_found_and_the_remedies_heal_it(
     monkeypatch.setattr(audit_invoices, "_SUSPECTS_A_PAGE", 3)
     names = ("paid", "voided", "report", "stripped", "doubled", "customer", "currency")
     they = await bill(system, *names, waiting=("deleted", "edited", "balanced"))
-    older = "attribution_id IN ('team:paid', 'team:voided')"  # as versions left it that did not store numbers
-    await alter(system, f"UPDATE invoice SET stripe_number = NULL WHERE {older}")
-    await alter(system, f"UPDATE hosted_invoice SET url = 'https://old/' WHERE {_OF.format(older)}")
+    await _lose_the_numbers(system)
     clean = await audited(system)
     assert (clean.found, clean.figures(OURS)) == (set(), {"invoices": 10, "in_stripe": 10})
     await _numbers_are_those_of_stripe(system, they)
