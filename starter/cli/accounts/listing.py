@@ -47,13 +47,15 @@ def _columns(period: str) -> Sequence[output.Column[ListedAccount]]:
             "Unpaid", lambda each: _own(each.money.unpaid, each), lambda each: money(each.money.unpaid), right=True
         ),
         output.Column(
-            f"Billed {period}",
+            f"Billed ({period})",
             lambda each: _own(each.money.billed, each),
             lambda each: money(each.money.billed),
             "room",
             right=True,
         ),
         output.Column("Currency", lambda each: each.account.currency.upper(), show="room"),
+        output.Column("Other currencies", _others, show="wide"),
+        output.Column("Billing period", lambda _: period, show="wide"),
         output.Column("Customer", lambda each: each.account.stripe_customer_id, show="room"),
         output.instant("Since", lambda each: each.window and each.window.started),
         output.instant("Until", lambda each: each.window and each.window.ended),
@@ -67,6 +69,15 @@ def _own(amounts: Mapping[str, int], each: ListedAccount) -> Decimal:
     """Return the amount in the account's own currency, in major units; text shows those in others, too."""
     currency = each.account.currency
     return to_major(amounts.get(currency, 0), currency)
+
+
+def _others(each: ListedAccount) -> str | None:
+    """Return the amounts in other currencies than the account's own, which the columns of numbers leave out."""
+    said = []
+    for what, amounts in (("unpaid", each.money.unpaid), ("billed", each.money.billed)):
+        if others := {code: amount for code, amount in amounts.items() if code != each.account.currency}:
+            said.append(f"{what} {money(others)}")
+    return ", ".join(said) or None
 
 
 @common.command
