@@ -1,5 +1,7 @@
 """What a person has the billing worker record, by an activity without a workflow."""
 
+from datetime import datetime
+
 from pydantic import Field
 
 from billing.decided import HERE, DecidedFrom
@@ -10,7 +12,8 @@ from contracts.messages.base import Message
 class RecordDecisions(Message):
     """A decision on each of these subjects, which Temporal carries out; `kind` as the trail names it.
 
-    `request`: an id of the request, so that a repetition adds nothing to the trail.
+    `request`: an id of the request, so that a repetition adds nothing to the trail. `at`: when it was decided, if that
+    is before a worker records it.
     """
 
     request: str
@@ -19,6 +22,7 @@ class RecordDecisions(Message):
     by: str
     reason: str = ""
     place: DecidedFrom = HERE
+    at: datetime | None = None
 
 
 class RequestCredit(Message):

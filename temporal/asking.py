@@ -109,7 +109,7 @@ async def _start(
     client: Client, name: str, asked: Message, result: type[R], summary: str, *, waits: bool = False
 ) -> ActivityHandle[R]:
     """Start the activity, or join it if the same is being asked for. `waits`: for a worker, if none polls."""
-    digest = hashlib.sha256(asked.model_dump_json().encode()).hexdigest()[:16]
+    digest = hashlib.sha256(asked.model_dump_json(exclude={"at"}).encode()).hexdigest()[:16]
     try:
         return await client.start_activity(
             name,

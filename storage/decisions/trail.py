@@ -77,12 +77,14 @@ async def record_decision(
     reason: str = "",
     place: DecidedFrom = HERE,
     request: str | None = None,
+    at: datetime | None = None,
 ) -> None:
     """Add a decision to the trail, in the transaction that carries it out.
 
-    `request`: an id of the request; the same decision on the same request is recorded once.
+    `request`: an id of the request; the same decision on the same request is recorded once. `at`: when it was decided;
+    None: now.
     """
-    decided = {"kind": str(kind), "subject": subject, "by": by, "reason": reason, "request": request}
+    decided = {"kind": str(kind), "subject": subject, "by": by, "reason": reason, "request": request, "at": at}
     decided |= {"origin": str(place.origin), "address": place.address}
     await connection.execute(statement("decisions/trail", "record"), decided)
 
@@ -95,11 +97,12 @@ async def record_request(
     reason: str = "",
     place: DecidedFrom = HERE,
     request: str | None = None,
+    at: datetime | None = None,
 ) -> None:
-    """Add decisions that Temporal carries out; `request` as for `record_decision`."""
+    """Add decisions that Temporal carries out; `request` and `at` as for `record_decision`."""
     async with db.transaction() as connection:
         for subject in subjects:
-            await record_decision(connection, kind, subject, by=by, reason=reason, place=place, request=request)
+            await record_decision(connection, kind, subject, by=by, reason=reason, place=place, request=request, at=at)
 
 
 async def list_decisions(

@@ -1,6 +1,8 @@
 -- name: record
-INSERT INTO decision (kind, subject, decided_by, reason, origin, address, request)
-VALUES (:kind, :subject, :by, :reason, :origin, CAST(:address AS text), CAST(:request AS text))
+-- Another machine's clock may be fast: nothing is decided after it is recorded.
+INSERT INTO decision (kind, subject, decided_by, reason, origin, address, request, decided_at)
+VALUES (:kind, :subject, :by, :reason, :origin, CAST(:address AS text), CAST(:request AS text),
+        least(CAST(:at AS timestamptz), now()))
 ON CONFLICT (request, kind, subject) DO NOTHING;
 
 -- name: list

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -97,6 +98,19 @@ async def test_a_warning_is_accepted_and_withdrawn_once(
     ]
     error = await refused(env, asked.accept, order.model_copy(update={"kind": "nothing"}))
     assert error.message.startswith("'nothing' is not a kind of warning")
+
+
+async def test_the_trail_says_when_it_was_decided_not_recorded(
+    db: Database, env: ActivityEnvironment, asked: AskedActivities
+) -> None:
+    """No worker may run for hours; a clock that is fast decides nothing in the future."""
+    now = datetime.now(UTC)
+    for hours in (-4, 4):
+        at = now + timedelta(hours=hours)
+        await env.run(asked.record, RecordDecisions(request=f"{hours}", kind="pause", subjects=["a"], by="ann", at=at))
+    later, earlier = await list_decisions(db, limit=2)
+    assert earlier.decided_at == now - timedelta(hours=4)
+    assert now <= later.decided_at < now + timedelta(hours=4)
 
 
 async def test_the_trail_has_a_request_once(db: Database, env: ActivityEnvironment, asked: AskedActivities) -> None:

@@ -46,6 +46,7 @@ class AskedActivities:
                 reason=asked.reason,
                 place=asked.place,
                 request=asked.request,
+                at=asked.at,
             )
             return Recorded(changed=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from uuid import uuid4
 
 from temporalio.client import Client
@@ -17,5 +18,7 @@ async def record_decisions(client: Client, kind: DecisionKind, *subjects: str, b
     Raises:
         RPCError: Temporal cannot be reached. Nothing was recorded.
     """
-    decided = RecordDecisions(request=str(uuid4()), kind=str(kind), subjects=list(subjects), by=by, reason=reason)
+    decided = RecordDecisions(
+        request=str(uuid4()), kind=str(kind), subjects=list(subjects), by=by, reason=reason, at=datetime.now(UTC)
+    )
     await asking.record_decisions(client, decided)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Protocol
 
 from billing.decided import DecidedFrom, DecidedWith
@@ -151,5 +152,6 @@ async def record(at: ConsoleServices, given: Given, kind: DecisionKind, subject:
         by=given.by,
         reason=reason or given.reason,
         place=given.place,
+        at=datetime.now(UTC),
     )
     await asking.record_decisions(at.temporal, decided)
