@@ -26,7 +26,7 @@ _UNFINISHED = (InvoiceState.CLAIMED, InvoiceState.DRAFT)
 
 
 def mark_of(record: InvoiceRecord) -> StatementMark:
-    """Return what a statement of the invoice is of. One that is blocked once the customer has it is under review."""
+    """Return what a statement of the invoice is of. A blocked invoice that was finalized is in review."""
     if record.state is InvoiceState.BLOCKED and record.reached not in _UNFINISHED:
         return StatementMark.REVIEW
     return _MARKS.get(record.state, StatementMark.PREVIEW)

@@ -167,7 +167,7 @@ async def test_what_an_earlier_version_left_is_mended(db: Database) -> None:
 
 
 async def test_sums_that_are_right_are_compared_without_a_turn(db: Database) -> None:
-    """A void that holds the turn does not wait for an upgrade, nor the upgrade for it; wrong sums are mended."""
+    """A void that holds the turn does not wait for an upgrade, nor the upgrade for it; wrong sums are corrected."""
     await billed_world(db)
     await sum_up(db)
     async with db.transaction() as connection:
