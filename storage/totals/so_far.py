@@ -8,10 +8,11 @@ their last sign. So it says how large the period is going to be, and not what a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from fractions import Fraction
 from itertools import pairwise
 from math import sqrt
 from typing import Any
@@ -52,8 +53,8 @@ async def usage_so_far(
     """
     async with db.transaction(read_only=True) as connection:
         await tune(connection)
-        size = (await connection.execute(statement("totals/so_far", "size"))).one()
-        step = max(1, size.pages // _PAGES) if size.rows > 0 else 1
+        pages = int((await connection.execute(statement("totals/so_far", "size"))).scalar_one())
+        step = max(1, pages // _PAGES)
         given: dict[str, Any] = {
             "start": start,
             "now": now,
@@ -62,29 +63,27 @@ async def usage_so_far(
             "charged_kinds": sorted(charged_kinds),
         }
         if step > 1:
-            given |= {"pages": size.pages, "step": step}
+            given |= {"pages": pages, "step": step}
         read = statement("totals/so_far", "sample") if step > 1 else statement("totals/so_far", "whole")
         found = (await connection.execute(read, given)).all()
-    rows = {row.number: row.rows for row in found}
     costs: dict[str, dict[int, Decimal]] = {}
     for row in found:
-        if row.currency is not None:
-            costs.setdefault(row.currency, {})[row.number] = row.amount
-    instances = size.rows if step > 1 else sum(rows.values())
-    return [_estimate(currency, rows, costs[currency], instances) for currency in sorted(costs)]
+        costs.setdefault(row.currency, {})[row.page] = row.amount
+    if step == 1:  # all is one page
+        pages = 1
+    numbers = range(step // 2, pages, step)
+    return [_estimate(code, [costs[code].get(page, Decimal(0)) for page in numbers], pages) for code in sorted(costs)]
 
 
-def _estimate(currency: str, rows: Mapping[int, int], costs: Mapping[int, Decimal], instances: int) -> SoFar:
-    """Scale the sampled cost to all instances. `rows`, `costs`: by page.
+def _estimate(currency: str, costs: Sequence[Decimal], pages: int) -> SoFar:
+    """Scale the cost of the pages that were read to all pages.
 
     The error is that of a systematic sample: of the differences between neighbours (Wolter, Introduction to Variance
     Estimation, chapter 8).
     """
-    read = sum(rows.values())
-    each = sum(costs.values(), Decimal(0)) / read
-    if read >= instances:
-        return SoFar(currency, round(each * read), 0)
-    rest = [float(costs.get(page, Decimal(0)) - each * count) for page, count in rows.items()]
-    spread = sum((one - other) ** 2 for one, other in pairwise(rest)) / 2
-    error = instances / read * sqrt(spread * len(rest) / max(1, len(rest) - 1))
-    return SoFar(currency, round(each * instances), round(error))
+    share = Fraction(pages, len(costs))
+    amount = round(Fraction(sum(costs, Decimal(0))) * share)
+    if share == 1:
+        return SoFar(currency, amount, 0)
+    spread = sum(float(one - other) ** 2 for one, other in pairwise(costs)) / 2
+    return SoFar(currency, amount, round(float(share) * sqrt(spread * len(costs) / max(1, len(costs) - 1))))

@@ -1,8 +1,6 @@
 -- name: size
--- Pages and rows of the table of instances, as PostgreSQL last counted them; -1 rows: it never did.
-SELECT pg_relation_size(oid) / current_setting('block_size')::int AS pages, CAST(reltuples AS bigint) AS rows
-FROM pg_class
-WHERE oid = 'workspace_instance'::regclass;
+-- Pages of the table of instances. Its rows are not known: PostgreSQL's own count is as old as its last ANALYZE.
+SELECT pg_relation_size('workspace_instance') / current_setting('block_size')::int AS pages;
 
 -- name: whole
 -- All instances, in one page.
@@ -44,7 +42,7 @@ WITH version AS MATERIALIZED (
 ),
 
 -- name: by_page
--- By page its rows, and by currency the cost of their usage within [start, now) at the prices in force.
+-- By page and currency the cost of usage within [start, now) at the prices in force.
 cost AS (
     SELECT s.page, a.currency,
            sum(
@@ -66,7 +64,6 @@ cost AS (
           > greatest(lower(a.during), s.since, CAST(:start AS timestamptz), own.bill_after, CAST(:bill_after AS timestamptz))
     GROUP BY s.page, a.currency
 )
-SELECT page.number, page.rows, cost.currency, cost.amount
-FROM (SELECT page AS number, count(*) AS rows FROM sampled GROUP BY page) AS page
-LEFT JOIN cost ON cost.page = page.number AND cost.amount IS NOT NULL
-ORDER BY page.number
+SELECT page, currency, amount
+FROM cost
+WHERE amount IS NOT NULL
