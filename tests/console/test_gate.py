@@ -96,6 +96,30 @@ async def test_a_form_is_of_its_session(acting: RunningConsole) -> None:
     assert done == []
 
 
+_FORM, _PARTS = "application/x-www-form-urlencoded", "multipart/form-data"
+MALFORMED: list[tuple[str, bytes, int]] = [
+    (_FORM, b"token=\xff", 400),
+    (_FORM, b"token=%00", 400),
+    (f"{_FORM}; charset=nope", b"token=x", 400),
+    (f"{_FORM}; charset=unicode_escape", rb"token=\ud800", 400),
+    (_PARTS, b"x", 403),
+    (f"{_PARTS}; boundary=a", b"--b\r\n\r\nx", 403),
+    (f"{_PARTS}; boundary=a", b'--a\r\nContent-Disposition: form-data; name="token"\r\n\r\n\xff\r\n--a--', 403),
+]
+
+
+async def test_forms_that_cannot_be_read_are_refused_in_a_line(
+    console: RunningConsole, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with console.browser() as browser, console.signed_in(TokenScope.ACT, "a-sender") as operator:
+        for kind, body, status in MALFORMED:
+            for somebody, path in ((browser, "/sign-in"), (operator, "/sign-out")):
+                asked = {**somebody.headers, "Content-Type": kind}
+                async with somebody.session.post(f"{console.url}{path}", data=body, headers=asked) as answer:
+                    assert (path, kind, answer.status) == (path, kind, status)
+    assert not [each for each in caplog.records if each.levelno >= logging.ERROR]
+
+
 async def test_only_the_proxy_says_who_somebody_is(owner: Database, db: Database) -> None:
     known = {**PROXY, "console_proxy_addresses": ["127.0.0.1"]}
     async with running_console(owner, db, **known) as console, console.browser() as browser:

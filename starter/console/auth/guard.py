@@ -13,6 +13,7 @@ from urllib.parse import quote, urlsplit
 from aiohttp import web
 
 from settings import Settings
+from starter.console.auth.forms import form_of
 from starter.console.auth.identity import Identity
 from starter.console.auth.people import PERSON
 from starter.console.auth.sessions import Sessions
@@ -53,7 +54,7 @@ class Guard:
             raise web.HTTPUnauthorized(text="Sign in first.")
         request[PERSON] = person
         if request.method not in _READING:
-            given = (await request.post()).get(FORM_TOKEN, "")
+            given = (await form_of(request)).get(FORM_TOKEN, "")
             if not isinstance(given, str) or not self._sessions.is_form_token(given, person.binding):
                 raise self._refused(request, "the form is not of this session")
             if not person.may_act and request.path not in _OF_VIEWERS:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from starter.console.auth.attempts import FailedSignIns
+from starter.console.auth.forms import form_of
 from starter.console.auth.guard import LINK, SIGN_IN, SIGN_OUT
 from starter.console.auth.identity import Identity
 from starter.console.auth.people import Role
@@ -44,7 +45,7 @@ class SignIn:
 
     async def take(self, request: web.Request) -> web.Response:
         """Take a token, and begin a session if it is one for people."""
-        form = await request.post()
+        form = await form_of(request)
         secret, to = form.get("token"), form.get("to")
         return await self._begin(request, str(secret or "").strip(), _own_path(str(to or "/")))
 
