@@ -112,6 +112,20 @@ async def test_the_link_signs_in_and_sessions_outlive_a_restart(owner: Database,
         assert (await browser.get("/")).status == 303
 
 
+async def test_the_link_takes_its_secret_alone_and_no_other_site_follows_it(console: RunningConsole) -> None:
+    secret = await console.token(TokenScope.ACT, "jane")
+    async with console.browser() as browser:
+        assert (await browser.get(f"/link?secret={secret}")).status == 404  # there is no link
+    given = {"console_link_secret": LINK_SECRET}
+    async with running_console(console.db, console.db, **given) as linked, linked.browser() as browser:
+        refused = await browser.get(f"/link?secret={secret}")
+        assert (refused.status, "Set-Cookie" in refused.headers) == (403, False)
+        for _ in range(attempts.MOST_OF_ONE):
+            elsewhere = await browser.get(f"/link?secret={LINK_SECRET}", **{"Sec-Fetch-Site": "cross-site"})
+            assert (elsewhere.status, "Set-Cookie" in elsewhere.headers) == (403, False)
+        assert (await browser.sign_in(secret)).status == 303  # other sites use up no failures
+
+
 async def test_by_https_cookies_are_for_this_host_over_tls_alone(owner: Database, db: Database) -> None:
     given = {"console_link_secret": LINK_SECRET, "console_url": "https://billing.example.com"}
     async with running_console(owner, db, **given) as console, console.browser() as browser:

@@ -43,6 +43,11 @@ class Identity:
         """Whether a proxy says who somebody is, so that tokens open nothing."""
         return self._header is not None
 
+    @property
+    def has_link(self) -> bool:
+        """Whether a link signs in."""
+        return self._link is not None
+
     async def find(self, request: web.Request) -> Person | None:
         """Return the person who sends a request. None if nobody has signed in.
 
@@ -56,12 +61,18 @@ class Identity:
 
     async def of_proof(self, proof: bytes, request: web.Request, binding: str = "") -> Person | None:
         """Return the person who shows a secret with this hash: a token for people, or the link's secret."""
-        if self._link is not None and hmac.compare_digest(proof, self._link):
-            return Person(getpass.getuser(), Role.OPERATOR, self.address(request), binding)
+        if (by_link := self.of_link(proof, request, binding)) is not None:
+            return by_link
         token = await find_token(self._db, proof)
         if token is None or not _holds(token):
             return None
         return Person(token.name, ROLES[token.scope], self.address(request), binding)
+
+    def of_link(self, proof: bytes, request: web.Request, binding: str = "") -> Person | None:
+        """Return the person who shows the link's secret. None if it is another one, a token among them."""
+        if self._link is None or not hmac.compare_digest(proof, self._link):
+            return None
+        return Person(getpass.getuser(), Role.OPERATOR, self.address(request), binding)
 
     def address(self, request: web.Request) -> str:
         """Return the browser's address: the peer's, or what a known proxy says of the one before it."""

@@ -50,8 +50,15 @@ class SignIn:
         return await self._begin(request, str(secret or "").strip(), _own_path(str(to or "/")))
 
     async def follow(self, request: web.Request) -> web.Response:
-        """Begin a session by the link that `perdure up` prints."""
-        return await self._begin(request, request.query.get("secret", ""), "/")
+        """Begin a session by the link that `perdure up` prints. No page of another site has it followed.
+
+        It takes the link's secret alone: a token in an address would end up in logs, and in other people's browsers.
+        """
+        if not self._identity.has_link:
+            raise web.HTTPNotFound
+        if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+            raise web.HTTPForbidden(text="Another page leads here: paste the link into the address bar instead.")
+        return await self._begin(request, request.query.get("secret", ""), "/", by_link=True)
 
     async def leave(self, _request: web.Request) -> web.Response:
         """End the session in this browser."""
@@ -59,7 +66,7 @@ class SignIn:
         answer.del_cookie(self._identity.cookie, path="/", secure=self._identity.secure)
         raise answer
 
-    async def _begin(self, request: web.Request, secret: str, to: str) -> web.Response:
+    async def _begin(self, request: web.Request, secret: str, to: str, *, by_link: bool = False) -> web.Response:
         address = self._identity.address(request)
         if self._identity.by_proxy:
             return self._form(request, "", 403, to)
@@ -67,7 +74,8 @@ class SignIn:
             self._log.warning("refused: a sign-in from %s: too many have failed", address)
             return self._form(request, _TOO_MANY, 429, to)
         proof = hash_secret(secret)
-        person = await self._identity.of_proof(proof, request)
+        own = self._identity
+        person = own.of_link(proof, request) if by_link else await own.of_proof(proof, request)
         if person is None:
             self._failed.add(address)
             self._log.warning("refused: a sign-in from %s: no such token", address)
