@@ -142,15 +142,20 @@ async def test_the_address_is_the_proxys_word_or_the_peers(
 ) -> None:
     monkeypatch.setattr(pages, "PAGES", (*pages.PAGES, routes))
     done.clear()
-    forged = {"X-Forwarded-For": "1.1.1.1, 203.0.113.9"}
-    for number, proxies in enumerate((["127.0.0.1"], [])):
+    forged = [
+        (["127.0.0.1"], ["1.1.1.1, 203.0.113.9"]),
+        (["127.0.0.1"], ["1.1.1.1", "203.0.113.9"]),  # a proxy that adds a line of its own
+        ([], ["1.1.1.1, 203.0.113.9"]),
+    ]
+    for number, (proxies, lines) in enumerate(forged):
         async with (
             running_console(owner, db, console_proxy_addresses=proxies) as console,
             console.signed_in(TokenScope.ACT, f"behind-{number}") as browser,
         ):
-            token = (await browser.get("/")).form_token
-            await browser.post("/tests/act", {"form_token": token}, **forged)
-    assert done == ["behind-0 from 203.0.113.9", "behind-1 from 127.0.0.1"]
+            form = {"form_token": (await browser.get("/")).form_token}
+            headers = [*browser.headers.items(), *(("X-Forwarded-For", each) for each in lines)]
+            await browser.session.post(f"{console.url}/tests/act", data=form, headers=headers)
+    assert done == ["behind-0 from 203.0.113.9", "behind-1 from 203.0.113.9", "behind-2 from 127.0.0.1"]
 
 
 async def test_the_role_can_only_read(db: Database) -> None:

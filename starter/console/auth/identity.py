@@ -76,9 +76,9 @@ class Identity:
 
     def address(self, request: web.Request) -> str:
         """Return the browser's address: the peer's, or what a known proxy says of the one before it."""
-        if self._is_proxy(request) and (forwarded := request.headers.get("X-Forwarded-For")):
-            return forwarded.rpartition(",")[2].strip()[:_LONGEST_NAME]
-        return request.remote or "unknown"
+        said = ",".join(request.headers.getall("X-Forwarded-For", []))  # a proxy can add a line of its own
+        last = said.rpartition(",")[2].strip()[:_LONGEST_NAME]
+        return last if last and self._is_proxy(request) else request.remote or "unknown"
 
     def _of_proxy(self, request: web.Request) -> Person | None:
         """Return whom the header names, if it comes from a proxy that may say so, once."""
