@@ -14,6 +14,10 @@ from typing import Any
 _STRIPE_ID = re.compile(r"\b([a-z]{2,12})(?:_\d)?_(?:[0-9a-f]{24}|[0-9a-f]{14})\b")
 """A random id of an object or a request. Its prefix stays, and so does an id that a scenario chose, such as
 `cus_nobody`."""
+_ACCOUNT = re.compile(r"\bacct_1[0-9a-f]{14}\b")
+"""The Stripe account, which the addresses of hosted invoices name."""
+_NUMBER = re.compile(r"\b[0-9A-F]{8}-(?=[0-9]{4}\b)")
+"""The customer's part of an invoice's number."""
 _UUID = re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 """A workflow's run id, which names its audit."""
 _FOLDER = re.compile(r"/[^\s\"]*/stage-\d+\b")
@@ -79,5 +83,5 @@ class Plain:
 
 
 def without_stripe_ids(text: str) -> str:
-    """Return the text with each Stripe id replaced by its prefix."""
-    return _STRIPE_ID.sub(r"<\1>", text)
+    """Return the text with each Stripe id replaced by its prefix, and the customer's part of numbers left out."""
+    return _NUMBER.sub("", _ACCOUNT.sub("<acct>", _STRIPE_ID.sub(r"<\1>", text)))
