@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import re
+from html import unescape
 from urllib.parse import quote
 
 import pytest
@@ -35,6 +37,7 @@ async def test_the_list_has_what_the_command_lists(month: MonthOnPages) -> None:
         ("state=unpaid&currency=usd", [KEY]),
         ("account=user:grey", [f"{MAY}/{GREY}/period"]),
         ("least=5&period=2022-05", [KEY]),
+        ("state=open", []),
         ("text=nobody", []),
     ],
 )
@@ -49,6 +52,15 @@ async def test_a_filter_that_cannot_be_read_is_said_in_the_page(month: MonthOnPa
     page = await month.page(f"/invoices?{query}", 400)
     assert 'role="alert"' in page
     assert 'action="/invoices"' in page
+
+
+async def test_every_link_leads_to_a_page(month: MonthOnPages) -> None:
+    starts = ["/", "/periods", f"/periods/{MAY}", "/waiting", "/accounts", f"/accounts/{BLUE}", f"/invoices/{KEY}"]
+    pages = [await month.page(start) for start in starts]
+    links = {unescape(each) for page in pages for each in re.findall(r'<a [^>]*href="(/[^".]*)"', page)}  # no files
+    assert len(links) > 20
+    for link in sorted(links - {"/schedules"}):  # this console has no Temporal
+        await month.page(link)
 
 
 async def test_an_instance_shows_every_moment_and_its_rule(month: MonthOnPages) -> None:

@@ -15,7 +15,7 @@ from billing.periods import BillingPeriod
 from starter.console.frame import page
 from starter.console.pages import usage_plots
 from starter.console.pages.health import HealthLine, health
-from starter.console.pages.invoices.asking import UNPAID
+from starter.console.pages.invoices.asking import MOVING, UNPAID
 from starter.console.pages.periods.figures import CurrencyFigures, by_currency, state_of
 from starter.console.pages.waiting import WaitingLine, waiting_lines
 from starter.console.plots.plot import Plot
@@ -130,7 +130,7 @@ def _standing(found: Sequence[StandingInvoices]) -> list[InvoicesGlance]:
     blocked = [each for each in found if each.state is InvoiceState.BLOCKED]
     return [
         _glance(
-            [each for each in found if each.state in moving], "Open", "on their way to the customer", "open", "going"
+            [each for each in found if each.state in moving], "Open", "on their way to the customer", MOVING, "going"
         ),
         _glance(blocked, "Blocked", "a person must decide", "blocked", "bad"),
         _glance(

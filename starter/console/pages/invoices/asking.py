@@ -8,19 +8,22 @@ from decimal import Decimal, InvalidOperation
 from urllib.parse import urlencode
 
 from billing.errors import InputError
-from billing.invoice.states import InvoiceState
+from billing.invoice.states import OPEN, InvoiceState
 from billing.money import parse_currency
 from billing.periods import BillingPeriod
 from storage.browsing.invoices import InvoiceFilter, InvoiceOrder, InvoicePlace
 
-UNPAID = "unpaid"
-_GROUPS = {UNPAID: (InvoiceState.FINALIZED, InvoiceState.BILLED)}
+UNPAID, MOVING = "unpaid", "open"
+_GROUPS = {
+    UNPAID: (InvoiceState.FINALIZED, InvoiceState.BILLED),
+    MOVING: tuple(sorted(OPEN - {InvoiceState.BLOCKED})),
+}
 _NAMES = ("text", "period", "state", "account", "currency", "least", "most")
 _MOST = Decimal(10**15)
 _MOST_CHARACTERS = 200
 
-STATES = (UNPAID, *InvoiceState)
-"""What the filter offers: the states, and those of an invoice that a customer owes."""
+STATES = (MOVING, UNPAID, *InvoiceState)
+"""What the filter offers: each state, those on the way to the customer, and those that a customer owes."""
 
 
 @dataclass(frozen=True)

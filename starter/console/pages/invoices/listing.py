@@ -36,8 +36,8 @@ _COLUMNS = (
     SheetColumn("Period"),
     SheetColumn("State"),
     SheetColumn("Currency", currency=True),
-    SheetColumn("Amount", total=True),
-    SheetColumn("Credited", total=True),
+    SheetColumn("Amount"),  # of dead invoices, too, so that only the net can be added up
+    SheetColumn("Credited"),
     SheetColumn("Net", total=True),
     SheetColumn("Stripe invoice"),
     SheetColumn("Created"),
