@@ -46,7 +46,8 @@ class ExportedState:
 class ExportedInvoice:
     """An invoice. `dead`: its amount if it is voided or deleted, else 0; `credited` and `refunded`: as totals count.
 
-    `stripe_tax`, `stripe_discount` and `stripe_total` are None if it is dead, or not finalized yet.
+    `stripe_tax`, `stripe_discount` and `stripe_total` are None if it is dead, or not finalized yet. `accepted_change`:
+    Stripe's subtotal less `amount`, if a person accepted Stripe's in place of ours and it is not dead; else None.
     """
 
     key: str
@@ -62,6 +63,7 @@ class ExportedInvoice:
     stripe_tax: int | None
     stripe_discount: int | None
     stripe_total: int | None
+    accepted_change: int | None
     stripe_number: str | None
     stripe_invoice_id: str | None
     stripe_customer_id: str | None

@@ -14,7 +14,8 @@ GROUP BY invoice_id
 -- A voided invoice keeps these figures, and nobody owes them.
 CASE WHEN i.state NOT IN ({dead}) THEN i.stripe_tax END AS stripe_tax,
 CASE WHEN i.state NOT IN ({dead}) THEN i.stripe_discount END AS stripe_discount,
-CASE WHEN i.state NOT IN ({dead}) THEN i.stripe_total END AS stripe_total
+CASE WHEN i.state NOT IN ({dead}) THEN i.stripe_total END AS stripe_total,
+CASE WHEN i.state NOT IN ({dead}) THEN i.accepted_subtotal - i.amount END AS accepted_change
 
 -- name: figures
 -- By state, without lines, days or single credit notes: what the other sheets are compared with. An invoice that is

@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from storage.postgres.database import Database
-from storage.postgres.rows import reader
+from storage.postgres.rows import reader, record
 from storage.postgres.statements import statement
 from storage.postgres.tuning import tune
 
@@ -73,6 +73,25 @@ def summed(rows: Iterable[SummaryRow]) -> list[SummaryRow]:
             before=so_far.before + row.before,
         )
     return [sums[currency] for currency in sorted(sums)]
+
+
+@dataclass(frozen=True)
+class AcceptedChange:
+    """The live invoices of a currency for which a person accepted Stripe's figures in place of ours.
+
+    `change`: Stripe's subtotals less our amounts, in minor units. Totals have our amounts, and not this.
+    """
+
+    currency: str
+    invoices: int
+    change: int
+
+
+async def accepted_changes(db: Database, period: str) -> list[AcceptedChange]:
+    """Return what accepted edits in Stripe change of the period's amounts, by currency."""
+    async with db.transaction(read_only=True) as connection:
+        rows = await connection.execute(statement("totals/summary", "accepted"), {"period": period})
+        return [record(AcceptedChange, row) for row in rows]
 
 
 async def summarize(db: Database, period: str, by: SummaryBy, before: str | None) -> AsyncGenerator[SummaryRow]:

@@ -22,6 +22,14 @@ LEFT JOIN (
 WHERE i.billing_period = ANY (ARRAY[CAST(:period AS text), CAST(:before AS text)])
   AND i.state NOT IN ({dead})
 
+-- name: accepted
+-- What no total has: Stripe's figures that a person accepted in place of ours.
+SELECT currency, count(*) AS invoices, CAST(sum(accepted_subtotal - amount) AS bigint) AS change
+FROM invoice
+WHERE billing_period = :period AND state NOT IN ({dead}) AND accepted_subtotal IS NOT NULL
+GROUP BY currency
+ORDER BY currency;
+
 -- name: by_currency
 SELECT currency AS subject, CAST(NULL AS text) AS name, currency, count(*) FILTER (WHERE now) AS invoices,
        CAST(NULL AS numeric) AS quantity_us, {amounts}

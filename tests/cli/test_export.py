@@ -15,7 +15,7 @@ from sqlalchemy import text
 from billing.invoice.states import InvoiceState
 from billing.money import to_major
 from tests.cli.conftest import Perdure
-from tests.sheets.reading import Table, column, computed, formulas, opened, total
+from tests.sheets.reading import Table, column, computed, formulas, opened, place, total
 from tests.support.system import System
 
 HOSTILE = '=HYPERLINK("http://example.com","Acme")'
@@ -111,10 +111,9 @@ def _formulas_have_what_they_show(content: bytes, sheets: dict[str, Table]) -> N
         for cell, formula in by_cell.items():
             if name != "Check":
                 table = sheets[name]
-                place = (int(cell.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")) - 1, cell.rstrip("0123456789"))
-                assert Decimal(table[place[0]][ord(place[1]) - 65 if len(place[1]) == 1 else 26]) == computed(
-                    content, formula
-                ), (name, cell)
+                letters = cell.rstrip("0123456789")
+                shown = table[int(cell.removeprefix(letters)) - 1][place(letters)]
+                assert Decimal(shown) == computed(content, formula), (name, cell)
     assert found["Check"]["E2"].startswith("='Invoices'!G")
 
 

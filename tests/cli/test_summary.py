@@ -9,7 +9,9 @@ from io import StringIO
 from billing.money import to_major
 from storage.postgres.database import Database
 from tests.cli.conftest import Perdure
+from tests.storage.audits import A
 from tests.storage.settled_world import settled_world
+from tests.storage.usage import execute
 
 
 async def test_a_month_by_account_class_and_day(perdure: Perdure, database_url: str, db: Database) -> None:
@@ -36,7 +38,11 @@ async def test_a_month_by_account_class_and_day(perdure: Perdure, database_url: 
         assert written.splitlines()[0].split(",").count("currency") == 1
     (totals,) = said  # however the month is split, and however much of it is shown
     assert len(totals) == 4
+    await execute(
+        db, "UPDATE invoice SET accepted_subtotal = amount - 2000, accepted_digest = 'x' WHERE key = :key", key=A
+    )
     shown = (await perdure("summary", "2022-05", "--by", "day")).out
+    assert "Not counted: -20.00 USD on 1 invoice that was edited in Stripe and accepted.\n" in shown
     assert "(no day)" in shown
     assert f" - {to_major(sum(credits.values()), 'usd')} USD credited." in shown
     assert "Not counted: 1 voided or deleted invoice, " in shown

@@ -10,8 +10,8 @@ from typing import Any
 import openpyxl
 
 _SUM = re.compile(
-    r"""SUM(?:IF)?\('([^']+)'!\$([A-Z])\$2:\$[A-Z]\$([0-9]+)"""
-    r"""(?:,("[^"]*"|[0-9]+),'[^']+'!\$([A-Z])\$2:\$[A-Z]\$[0-9]+)?\)"""
+    r"""SUM(?:IF)?\('([^']+)'!\$([A-Z]+)\$2:\$[A-Z]+\$([0-9]+)"""
+    r"""(?:,("[^"]*"|[0-9]+),'[^']+'!\$([A-Z]+)\$2:\$[A-Z]+\$[0-9]+)?\)"""
 )
 Table = list[tuple[Any, ...]]
 
@@ -44,8 +44,16 @@ def total(table: Table, name: str) -> Decimal:
 
 def totals(table: Table, name: str) -> list[Decimal]:
     """Return what the rows of totals say."""
-    place = table[0].index(name)
-    return [Decimal(row[place]) for row in table[1:] if row[0] == "Total"]
+    at = table[0].index(name)
+    return [Decimal(row[at]) for row in table[1:] if row[0] == "Total"]
+
+
+def place(letters: str) -> int:
+    """Return the index of a column by its letters: 0 of `A`, 26 of `AA`."""
+    found = 0
+    for letter in letters:
+        found = found * 26 + ord(letter) - ord("A") + 1
+    return found - 1
 
 
 def computed(content: bytes, formula: str) -> Decimal:
@@ -54,9 +62,9 @@ def computed(content: bytes, formula: str) -> Decimal:
     whole = Decimal(0)
     for sheet, letter, last, code, summed in _SUM.findall(formula):
         rows = tables[sheet][1 : int(last)]
-        numbers = [row[ord(summed or letter) - ord("A")] for row in rows]
+        numbers = [row[place(summed or letter)] for row in rows]
         if code:
-            keys = [str(row[ord(letter) - ord("A")]) for row in rows]
+            keys = [str(row[place(letter)]) for row in rows]
             numbers = [n for n, key in zip(numbers, keys, strict=True) if key == code.strip('"')]
         whole += sum((Decimal(number) for number in numbers if number is not None), Decimal(0))
     assert _SUM.sub("", formula).strip("=+") == "", formula

@@ -8,6 +8,7 @@ from storage.exports.period import reading_period
 from storage.invoices.invoices import block_invoice
 from storage.postgres.database import Database
 from storage.totals import totals
+from storage.totals.summary import AcceptedChange, accepted_changes
 from tests.storage.audits import A, B
 from tests.storage.settled_world import C, settled_world
 from tests.storage.usage import execute, fetch
@@ -42,3 +43,19 @@ async def test_nobody_owes_the_tax_of_a_voided_invoice(db: Database) -> None:
     assert {(each.stripe_tax, each.stripe_discount, each.stripe_total) for each in live} == {(100, 10, 1000)}
     [view] = await fetch(db, "SELECT sum(tax), sum(discount), sum(total) FROM v_invoice WHERE currency = 'USD'")
     assert tuple(view) == (1, Decimal("0.1"), 10)
+
+
+async def test_an_edit_that_a_person_accepted_is_shown_by_itself(db: Database) -> None:
+    """Of live invoices: what the customer is billed is the amount and the change."""
+    await settled_world(db)
+    await execute(
+        db,
+        "UPDATE invoice SET accepted_subtotal = amount - 2000, accepted_digest = 'x' WHERE key IN (:a, :b)",
+        a=A, b=B,
+    )  # fmt: skip
+    async with reading_period(db, "2022-05") as reading:
+        found = {each.key: each.accepted_change async for each in reading.invoices()}
+    assert (found[A], found[B], found[C]) == (-2000, None, None)
+    assert await accepted_changes(db, "2022-05") == [AcceptedChange("usd", 1, -2000)]
+    [view] = await fetch(db, "SELECT sum(accepted_change) FROM v_invoice")
+    assert tuple(view) == (-20,)

@@ -103,6 +103,7 @@ _INVOICES: Sequence[Field[ExportedInvoice]] = (
     (_summed("Credited"), lambda row: _money(row.credited, row.currency)),
     (_summed("Net"), lambda row: _money(row.amount - row.dead - row.credited, row.currency)),
     (_summed("Refunded"), lambda row: _money(row.refunded, row.currency)),
+    (_summed("Accepted change"), lambda row: _money(row.accepted_change, row.currency)),
     (_summed("Discount in Stripe"), lambda row: _money(row.stripe_discount, row.currency)),
     (_summed("Tax in Stripe"), lambda row: _money(row.stripe_tax, row.currency)),
     (_summed("Total in Stripe"), lambda row: _money(row.stripe_total, row.currency)),

@@ -29,9 +29,10 @@ NAMES = (
 _ABOUT = {
     "Summary": "Invoices by state, as `perdure period status` has them.",
     "Check": "Perdure's own totals, the sums of the sheets, and their difference: 0.",
-    "Invoices": "All invoices. Net is the amount without voided, deleted and credited ones. Discount, tax and "
-    "total in Stripe are known once it has finalized the invoice, and empty for voided and deleted ones. Tax that a "
-    "credit note gives back is not taken off.",
+    "Invoices": "All invoices. Net is the amount without voided, deleted and credited ones. Accepted change: Stripe's "
+    "subtotal less the amount, where a person accepted an edit in Stripe; no figure but Stripe's total has it. "
+    "Discount, tax and total in Stripe are known once it has finalized the invoice, and empty for voided and deleted "
+    "ones. Tax that a credit note gives back is not taken off.",
     "Lines": "Lines of the invoices that are not voided or deleted.",
     "Usage by day": "Shares of the lines by UTC day, of settled invoices: billed, paid or uncollectible, "
     "or blocked after that.",

@@ -17,7 +17,7 @@ from starter.cli.database import open_database
 from starter.cli.summary.columns import columns, percent
 from storage.postgres.database import Database
 from storage.totals import totals
-from storage.totals.summary import SummaryBy, SummaryRow, summarize, summed
+from storage.totals.summary import SummaryBy, SummaryRow, accepted_changes, summarize, summed
 
 
 @common.command
@@ -67,6 +67,11 @@ async def _print_totals(db: Database, month: str, before: str | None, sums: Sequ
         output.say(_sum(row))
         if before is not None:
             output.say(f"  {before}: {format_amount(row.before, row.currency)}; {_change(row)}")
+    for each in await accepted_changes(db, month):
+        output.say(
+            f"Not counted: {format_amount(each.change, each.currency)} on {plural(each.invoices, 'invoice')} that "
+            f"{'was' if each.invoices == 1 else 'were'} edited in Stripe and accepted."
+        )
     dead = [each for each in await totals.by_state(db, month) if each.state in DEAD]
     if dead:
         amounts = ", ".join(_voided(dead))

@@ -165,6 +165,9 @@ SELECT i.key AS invoice_key, i.attribution_id AS account, a.name AS account_name
        CASE WHEN i.state NOT IN ('voided', 'deleted') THEN major_units(i.stripe_discount, i.currency) END AS discount,
        CASE WHEN i.state NOT IN ('voided', 'deleted') THEN major_units(i.stripe_tax, i.currency) END AS tax,
        CASE WHEN i.state NOT IN ('voided', 'deleted') THEN major_units(i.stripe_total, i.currency) END AS total,
+       CASE WHEN i.state NOT IN ('voided', 'deleted')
+            THEN major_units(i.accepted_subtotal - i.amount, i.currency)
+       END AS accepted_change,
        i.credits, i.cutoff, i.claimed_at, i.finalized_at, i.billed_at, i.paid_at, i.uncollectible_at, i.voided_at,
        i.blocked_since, i.blocked_reason, i.stripe_invoice_id, i.stripe_number, i.stripe_customer_id
 FROM invoice AS i
