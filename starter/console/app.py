@@ -54,7 +54,7 @@ class Console:
 
     def server(self) -> HttpServer:
         """Return the console as a server to run."""
-        return HttpServer("console", self.application(), self._connections, _BODY_SECONDS, _IDLE_SECONDS)
+        return HttpServer("console", self.application(), self._connections, _BODY_SECONDS, _IDLE_SECONDS, cancels=True)
 
     def application(self) -> web.Application:
         """Return the application: the pages, `/sign-in`, `/static`, `/livez`, `/readyz`."""
@@ -69,6 +69,7 @@ class Console:
         app[SERVICES], app[SESSIONS], app[STREAMS] = self._services, self.sessions, LiveStreams()
         app.on_startup.append(_warm_up)
         app.on_shutdown.append(app[STREAMS].stop)
+        app.on_cleanup.append(self._close)
         app.on_response_prepare.append(protect(secure=identity.secure))
         app.on_response_prepare.append(hide_server)
         _set_up_templates(app)
@@ -88,6 +89,9 @@ class Console:
         """Answer whether the database answers."""
         ready = await self._readiness.now()
         return web.Response(text="ok\n") if ready else web.Response(status=503, text="away: postgres\n")
+
+    async def _close(self, _app: web.Application) -> None:
+        await self._services.brief.close()
 
     async def _reaches(self) -> bool:
         try:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from aiohttp import web
 from temporalio.client import Client
 
 from settings import Settings
+from starter.console.heavy import BriefReadings, HeavyReadings
 from storage.postgres.database import Database
 from storage.waiting.waiting import WaitingTerms
 
@@ -27,6 +29,16 @@ class ConsoleServices:
     terms: Callable[[datetime], WaitingTerms]
     temporal: Client
     version: str
+
+    @cached_property
+    def heavy(self) -> HeavyReadings:
+        """Room for long readings: a part of the pool, so that pages have the rest."""
+        return HeavyReadings(max(1, self.settings.database_pool_size // 3))
+
+    @cached_property
+    def brief(self) -> BriefReadings:
+        """Room for what a page leaves out if it takes too long."""
+        return BriefReadings(self.db)
 
 
 SERVICES = web.AppKey("services", ConsoleServices)

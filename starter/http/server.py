@@ -38,6 +38,8 @@ class HttpServer:
     """The time limit for the body to arrive."""
     idle_seconds: float
     """A connection without a complete request is closed after this time."""
+    cancels: bool = False
+    """Whether what a client asks for is given up when it closes its connection."""
 
 
 @asynccontextmanager
@@ -49,7 +51,11 @@ async def serving(served: HttpServer, host: str, port: int) -> AsyncIterator[int
     """
     _allow_files(served.connections.limits.most + _OTHER_FILES, served.name)
     runner = web.AppRunner(
-        served.application, access_log=None, handle_signals=False, shutdown_timeout=_SHUTDOWN_SECONDS
+        served.application,
+        access_log=None,
+        handle_signals=False,
+        shutdown_timeout=_SHUTDOWN_SECONDS,
+        handler_cancellation=served.cancels,
     )
     await runner.setup()
     loop = asyncio.get_running_loop()

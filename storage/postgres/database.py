@@ -59,9 +59,9 @@ class Database:
             isolation_level="READ COMMITTED",
         )
 
-    def limited(self, statement_timeout: timedelta) -> Database:
-        """Return another pool, of one connection, whose statements the server ends after this time; close it."""
-        return Database(self._url, 1, statement_timeout)
+    def limited(self, statement_timeout: timedelta, pool_size: int = 1) -> Database:
+        """Return another pool, whose statements the server ends after this time; close it."""
+        return Database(self._url, pool_size, statement_timeout)
 
     @asynccontextmanager
     async def transaction(self, *, read_only: bool = False, snapshot: bool = False) -> AsyncIterator[AsyncConnection]:

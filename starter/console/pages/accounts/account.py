@@ -41,7 +41,6 @@ _INVOICES = 24
 _DAYS = 92
 _BY_DAY = f"Billed usage of the last {_DAYS} days, by day and class"
 _NO_DAYS = "No usage of these days is billed yet."
-_ESTIMATE_WITHIN = timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
@@ -139,14 +138,10 @@ async def _view(own: ConsoleServices, read: AccountView, now: datetime) -> Accou
 
 
 async def _estimates(own: ConsoleServices, read: AccountView, scope: ClaimScope) -> list[Assessment] | None:
-    """Return what the next invoices would be now. None if there is no rate card, or it takes too long.
-
-    The server ends what takes too long itself: otherwise it would go on after nobody waits for it.
-    """
-    db = own.db.limited(_ESTIMATE_WITHIN)
+    """Return what the next invoices would be now. None if there is no rate card, or it takes too long."""
     try:
-        return await estimate(db, read, scope, await rate_card(own))
+        card = await rate_card(own)
+        async with own.brief.one() as db:
+            return await estimate(db, read, scope, card)
     except (RateCardError, DatabaseUnavailableError):
         return None
-    finally:
-        await db.close()

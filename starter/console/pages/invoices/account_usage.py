@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from activities.postgres.scopes import charged_kinds_of, silence_of
 from billing.errors import RateCardError
@@ -15,8 +15,6 @@ from starter.console.services import ConsoleServices
 from starter.words.fates import FATES
 from storage.postgres.database import DatabaseUnavailableError
 from storage.usage.explain_invoice import account_usage
-
-_WITHIN = timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
@@ -40,10 +38,9 @@ class UsageInPeriod:
 async def usage_in_period(own: ConsoleServices, record: InvoiceRecord) -> UsageInPeriod | None:
     """Return the fates of the account's usage. None if there is no rate card, or it takes longer than a second."""
     settings, period = own.settings, BillingPeriod.parse(record.billing_period)
-    db = own.db.limited(_WITHIN)
     try:
         card = await rate_card(own)
-        async with db.transaction(read_only=True) as connection:
+        async with own.brief.one() as db, db.transaction(read_only=True) as connection:
             found = await account_usage(
                 connection,
                 record.attribution_id,
@@ -57,7 +54,5 @@ async def usage_in_period(own: ConsoleServices, record: InvoiceRecord) -> UsageI
             )
     except (RateCardError, DatabaseUnavailableError):
         return None
-    finally:
-        await db.close()
     shares = [UsageShare(fate, FATES[fate], key or "", duration_us) for fate, key, duration_us in found.fates]
     return UsageInPeriod(shares, found.runtime_us)

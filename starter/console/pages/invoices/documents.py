@@ -49,7 +49,7 @@ async def statement(request: web.Request) -> web.StreamResponse:
     own, form = services(request), StatementForm(request.match_info["form"])
     record = await _load(own, request.match_info["key"])
     try:
-        async with opened_statement(own.db, record) as found:
+        async with own.heavy.one(), opened_statement(own.db, record) as found:
             chunks = render(found, form, letterhead(own.settings))
             return await send(request, chunks, file_name(found, form), form.media_type)
     except PermanentError as error:
@@ -65,7 +65,7 @@ async def report(request: web.Request) -> web.StreamResponse:
         raise web.HTTPNotFound(text="This console has no usage report of the invoice.")
     store = ReportStore(own.settings.report_store_url)
     try:
-        async with aclosing(store.read(record.report_id)) as lines:
+        async with own.heavy.one(), aclosing(store.read(record.report_id)) as lines:
             return await send(request, lines, f"report-{record.key.replace('/', '-')}.jsonl", _JSONL)
     except PermanentError as error:
         raise web.HTTPConflict(text=f"The usage report cannot be sent: {error}.") from None

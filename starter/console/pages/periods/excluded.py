@@ -84,6 +84,11 @@ async def live(request: web.Request) -> web.StreamResponse:
 
 async def _reasons(own: ConsoleServices, month: BillingPeriod) -> list[ExcludedReason]:
     """Return the reasons, that with the most time first. One pass over the usage, which is never held."""
+    async with own.heavy.one():
+        return await _read_reasons(own, month)
+
+
+async def _read_reasons(own: ConsoleServices, month: BillingPeriod) -> list[ExcludedReason]:
     settings = own.settings
     found: dict[str, ExcludedReason] = {}
     rows = excluded_instances(
