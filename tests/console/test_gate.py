@@ -96,6 +96,27 @@ async def test_a_form_is_of_its_session(acting: RunningConsole) -> None:
     assert done == []
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/decisions?by=%00", "/decisions?%00=x", "/decisions.csv?subject=%00", "/audit?run=%00"),
+        *("/invoices?account=%00", "/act/void?subject=%00", "/sign-in?to=%00", "/sources/%00", "/accounts/%00"),
+    ],
+)
+async def test_an_address_with_a_nul_is_refused(acting: RunningConsole, path: str) -> None:
+    async with acting.signed_in(TokenScope.ACT, f"nul-{abs(hash(path)) % 10**8}") as browser:
+        assert (await browser.get(path)).status == 400
+
+
+async def test_the_log_has_a_path_as_it_was_sent(acting: RunningConsole, caplog: pytest.LogCaptureFixture) -> None:
+    async with acting.browser() as browser:
+        with caplog.at_level(logging.INFO, "perdure.console"):
+            await browser.get(f"/x%0Asigned%20in:%20root{'y' * 1000}", Accept="image/png")
+    line = caplog.records[0].getMessage()
+    assert line.startswith("refused: GET /x%0Asigned%20in:%20rooty")
+    assert len(line) < 300
+
+
 _FORM, _PARTS = "application/x-www-form-urlencoded", "multipart/form-data"
 MALFORMED: list[tuple[str, bytes, int]] = [
     (_FORM, b"token=\xff", 400),

@@ -27,6 +27,7 @@ FORM_TOKEN = "form_token"  # noqa: S105
 _OF_ANYBODY = frozenset((SIGN_IN, LINK, "/healthz", "/livez", "/readyz"))
 _OF_VIEWERS = frozenset((SIGN_OUT,))
 _READING = frozenset(("GET", "HEAD"))
+_LONGEST_PATH = 200  # in the log
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -42,6 +43,8 @@ class Guard:
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Pass a request on, or refuse it."""
+        if "\0" in request.path or any("\0" in f"{name}{value}" for name, value in request.query.items()):
+            raise web.HTTPBadRequest(text="This address cannot be read.")  # Postgres takes a NUL nowhere
         if request.method not in _READING and not self._is_ours(request):
             raise self._refused(request, "it comes from another site, or the browser does not say from where")
         if request.path in _OF_ANYBODY or request.path.startswith("/static/"):
@@ -76,4 +79,4 @@ class Guard:
         return web.HTTPForbidden(text=f"This was refused: {why}.")
 
     def _what(self, request: web.Request) -> tuple[str, str, str]:
-        return request.method, request.path, self._identity.address(request)
+        return request.method, request.rel_url.raw_path[:_LONGEST_PATH], self._identity.address(request)
