@@ -19,7 +19,10 @@ from temporal import asking
 
 @dataclass(frozen=True)
 class ActionField:
-    """A field of an action's form. `choices`: pairs of a value and its words; `kind`: `text`, `check` or `hidden`."""
+    """A field of an action's form. `choices`: pairs of a value and its words; `kind`: `text`, `check` or `hidden`.
+
+    `checked`: whether a `check` is ticked.
+    """
 
     name: str
     label: str = ""
@@ -28,6 +31,7 @@ class ActionField:
     hint: str = ""
     required: bool = False
     choices: Sequence[tuple[str, str]] = ()
+    checked: bool = False
 
 
 @dataclass(frozen=True)

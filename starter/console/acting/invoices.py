@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from billing.errors import InputError
 from billing.invoice.key import InvoiceKey
@@ -24,6 +25,7 @@ from temporal.start import retry_invoice, start_period
 _PATIENCE_SECONDS = 4.0
 _POLL_SECONDS = 0.2
 _WRITE_OFF = "Write its usage off: it is never billed again"
+_OR_WRITTEN_OFF = "If you tick so below, it is written off instead, and never billed again."
 
 
 async def find(at: ConsoleServices, key: str) -> InvoiceRecord:
@@ -108,13 +110,16 @@ class _Decided:
     async def propose(self, at: ConsoleServices, given: Given) -> Proposal:
         """Return what the decision does."""
         found = await find(at, given.subject)
-        plan = self.decision(found, given).plan
-        fields = self.fields(found)
+        plan, fields = self.plan(found, given), self.fields(found, given)
         return Proposal(plan, self.button, page_of(found.key), self.reason, fields=fields, danger=self.danger)
 
-    def fields(self, found: InvoiceRecord) -> list[ActionField]:
+    def plan(self, found: InvoiceRecord, given: Given) -> Plan:
+        """Return what will happen."""
+        return self.decision(found, given).plan
+
+    def fields(self, found: InvoiceRecord, given: Given) -> list[ActionField]:
         """Return what the form carries."""
-        del found
+        del found, given
         return []
 
     async def carry_out(self, at: ConsoleServices, given: Given) -> ActResult:
@@ -135,8 +140,9 @@ class Approve(_Decided):
         """Return the approval, of the amount in the form."""
         return acting.approval(found, given.text("amount") or None, given.by, given.reason, given.place)
 
-    def fields(self, found: InvoiceRecord) -> list[ActionField]:
+    def fields(self, found: InvoiceRecord, given: Given) -> list[ActionField]:
         """Return the amount that is approved: another one since is refused."""
+        del given
         edited = found.blocked_kind is BlockedKind.EDITED and found.found_subtotal is not None
         figure = found.found_subtotal if edited and found.found_subtotal is not None else found.amount
         return [ActionField("amount", kind="hidden", value=format(to_major(figure, found.currency), "f"))]
@@ -166,9 +172,18 @@ class Void(_Decided):
         write_off = given.text("write_off") == "yes"
         return acting.void(found, given.by, given.reason, given.place, write_off=write_off)
 
-    def fields(self, found: InvoiceRecord) -> list[ActionField]:
-        """Return the choice to write the usage off, which a dead invoice has by itself."""
-        return [] if found.state in DEAD else [ActionField("write_off", _WRITE_OFF, kind="check")]
+    def plan(self, found: InvoiceRecord, given: Given) -> Plan:
+        """Return what will happen with the choice below it, and without."""
+        if found.state in DEAD:
+            return super().plan(found, given)
+        plan = acting.void(found, given.by, given.reason, given.place, write_off=False).plan
+        return replace(plan, effects=f"{plan.effects} {_OR_WRITTEN_OFF}")
+
+    def fields(self, found: InvoiceRecord, given: Given) -> list[ActionField]:
+        """Return the choice to write the usage off, which a dead invoice has by itself. A refusal keeps its tick."""
+        if found.state in DEAD:
+            return []
+        return [ActionField("write_off", _WRITE_OFF, kind="check", checked=given.text("write_off") == "yes")]
 
 
 class WriteOff(_Decided):
@@ -199,9 +214,9 @@ class Correct(Void):
         """Return the void, without a write-off."""
         return acting.void(found, given.by, given.reason, given.place, write_off=False)
 
-    def fields(self, found: InvoiceRecord) -> list[ActionField]:
+    def fields(self, found: InvoiceRecord, given: Given) -> list[ActionField]:
         """Return nothing: a correction writes nothing off."""
-        del found
+        del found, given
         return []
 
     async def propose(self, at: ConsoleServices, given: Given) -> Proposal:

@@ -65,7 +65,12 @@ async def test_an_invoice_is_approved_voided_and_written_off(system: System, ope
     assert (seen.status, seen.headers["Location"]) == (303, f"/invoices/{key}")
     assert said == "Approved at 17.28 USD by jane: checked. The invoice is billed."
 
-    said = await operator.act(f"/act/void?subject={key}", reason="wrong month", write_off="yes")
+    page, form = await operator.open(f"/act/void?subject={key}")
+    assert "billable again: the next run bills it. If you tick so below, it is written off instead" in page.text
+    assert " checked>" not in page.text
+    refused, _ = await operator.send(form, reason=" ", write_off="yes")
+    assert (refused.status, 'name="write_off" value="yes" checked>' in refused.text) == (409, True)
+    _, said = await operator.send(form, reason="wrong month", write_off="yes")
     assert "its usage is written off and never billed again" in said
     assert await trail(system, key) == [
         by_jane("approve", "checked"),
