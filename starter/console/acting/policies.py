@@ -17,6 +17,8 @@ from storage.accounts import accounts, policies
 from temporal import asking
 
 _DEFAULT = "default"
+_SEEN = "seen_"
+_SAME = "Nothing is different: nothing was changed."
 _CHOICES: Mapping[str, Sequence[str]] = {
     "charge_on": [_DEFAULT, *ChargeOn],
     "finalization": [_DEFAULT, *Finalization],
@@ -41,16 +43,12 @@ class ChangeAccountPolicy:
     async def propose(self, at: ConsoleServices, given: Given) -> Proposal:
         """Return the settings, as they are or as they are filled in."""
         account, currency, own = await _find(at, given)
-        now = {name: _text(own, name, currency) for name in SETTINGS}
+        now = _texts(own, currency)
         fields = [
-            ActionField(
-                name,
-                _LABELS[name],
-                value=given.text(name) or now[name],
-                choices=[(value, value.replace("_", " ")) for value in _CHOICES.get(name, ())],
-            )
+            ActionField(name, _LABELS[name], value=_shown(given, name, now[name]), choices=_choices(name))
             for name in SETTINGS
         ]
+        fields += [ActionField(f"{_SEEN}{name}", kind="hidden", value=now[name]) for name in SETTINGS]
         effects = "It counts for invoices that are made from now on. `default` is what the deployment says."
         plan = Plan(f"Policy of {account}", [("Account", account), ("Currency", currency.upper())], effects)
         return Proposal(plan, "Change the policy", f"/accounts/{account}", "required", fields=fields)
@@ -59,10 +57,14 @@ class ChangeAccountPolicy:
         """Have the billing worker record what is different."""
         account, currency, own = await _find(at, given)
         to = f"/accounts/{account}"
+        now = _texts(own, currency)
         filled = {name: given.text(name) for name in SETTINGS if given.text(name)}
-        changes = {name: value for name, value in filled.items() if value != _text(own, name, currency)}
-        if not changes or changed_policy(own, changes, currency) == own:
-            return ActResult("Nothing is different: nothing was changed.", to, "note")
+        if all(value == now[name] for name, value in filled.items()):
+            return ActResult(_SAME, to, "note")
+        _check_seen(account, given, now)
+        changes = {name: value for name, value in filled.items() if value != now[name]}
+        if changed_policy(own, changes, currency) == own:
+            return ActResult(_SAME, to, "note")
         order = ChangePolicy(
             attribution_id=account, changes=changes, by=given.by, reason=given.reason, place=given.place
         )
@@ -76,6 +78,31 @@ async def _find(at: ConsoleServices, given: Given) -> tuple[str, str, AccountPol
     if found is None:
         raise InputError(f"there is no account {account}")
     return account, found.currency, await policies.read_policy(at.db, account)
+
+
+def _check_seen(account: str, given: Given, now: Mapping[str, str]) -> None:
+    """Refuse a form that was filled in before somebody else changed the policy.
+
+    Raises:
+        InputError: a setting is no longer what the person has seen.
+    """
+    changed = {name: value for name, value in now.items() if value != given.text(f"{_SEEN}{name}")}
+    if changed:
+        raise InputError(f"the policy of {account} has changed since to {in_words(changed)}: check it again")
+
+
+def _shown(given: Given, name: str, now: str) -> str:
+    """Return what a field begins with: what the person has changed in it, else the present value."""
+    filled = given.text(name)
+    return filled if filled and filled != given.text(f"{_SEEN}{name}") else now
+
+
+def _choices(name: str) -> list[tuple[str, str]]:
+    return [(value, value.replace("_", " ")) for value in _CHOICES.get(name, ())]
+
+
+def _texts(own: AccountPolicy, currency: str) -> dict[str, str]:
+    return {name: _text(own, name, currency) for name in SETTINGS}
 
 
 def _text(own: AccountPolicy, name: str, currency: str) -> str:

@@ -172,3 +172,20 @@ async def test_a_policy_is_changed_where_it_differs(system: System, operator: Op
     assert "nothing was changed" in (await operator.send(form, reason="again", **kept))[1]
     seen, _ = await operator.send((await operator.open(f"/act/policy?subject={team}"))[1], reason="x", limit_amount="x")
     assert (seen.status, "is not an amount" in seen.text) == (409, True)
+
+
+async def test_a_policy_that_somebody_else_changed_since_is_not_undone(
+    system: System, operator: Operator, team: str
+) -> None:
+    same = dict.fromkeys(SETTINGS, "default")
+    _, opened = await operator.open(f"/act/policy?subject={team}")
+    await policies.write_policy(system.db, team, AccountPolicy(limit_amount=5000))
+    mine = {"reason": "small", **same, "finalization": "approval"}
+    seen, _ = await operator.send(opened, **mine)
+    assert (seen.status, "has changed since to limit-amount 50.00: check it again" in seen.text) == (409, True)
+    assert 'name="limit_amount" value="50.00"' in seen.text  # the field that jane left alone
+    assert '<option value="approval" selected>' in seen.text  # the one that she changed
+    assert await policies.read_policy(system.db, team) == AccountPolicy(limit_amount=5000)
+    _, opened = await operator.open(f"/act/policy?subject={team}")
+    _, said = await operator.send(opened, **{**mine, "limit_amount": "50.00"})
+    assert said == "The policy is changed by jane: finalization approval."
