@@ -76,6 +76,7 @@ def invoice_offers(record: InvoiceRecord) -> list[Offer]:
         offers.append(Offer("Correct", act("correct", key)))
         offers.append(Offer("Void", act("void", key)))
     if record.state in DEAD and not record.written_off:
+        offers.append(Offer("Bill again", act("correct", key)))
         offers.append(Offer("Write off", act("write-off", key)))
     return offers
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from billing.errors import InputError
 from billing.invoice.key import InvoiceKey
@@ -11,12 +12,14 @@ from billing.invoice.policy import BlockedKind
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import DEAD, OPEN, InvoiceState
 from billing.money import to_major
+from billing.periods import BillingPeriod
 from starter.acting import invoices as acting
 from starter.acting.invoices import InvoiceDecision
 from starter.acting.outcomes import is_over, standing
 from starter.acting.plans import Plan
 from starter.console.acting.action import ActionField, ActResult, Given, Proposal, record
 from starter.console.services import ConsoleServices
+from starter.words.times import when
 from storage.decisions.trail import DecisionKind
 from storage.invoices import invoices
 from temporal.decisions import decide
@@ -206,7 +209,7 @@ class WriteOff(_Decided):
 
 
 class Correct(Void):
-    """Void an invoice and bill its usage again, as it is known now."""
+    """Void an invoice and bill its usage again, as it is known now. An invoice that is voided is only billed again."""
 
     button = "Void it and bill again"
 
@@ -214,31 +217,39 @@ class Correct(Void):
         """Return the void, without a write-off."""
         return acting.void(found, given.by, given.reason, given.place, write_off=False)
 
-    def fields(self, found: InvoiceRecord, given: Given) -> list[ActionField]:
-        """Return nothing: a correction writes nothing off."""
-        del found, given
-        return []
-
     async def propose(self, at: ConsoleServices, given: Given) -> Proposal:
         """Return what the correction does."""
         found = await find(at, given.subject)
-        plan = self.decision(found, given).plan
+        voided = _is_billable_again(found)
+        facts = acting.facts(found) if voided else self.decision(found, given).plan.facts
+        first = f"It is {found.state} already." if voided else "Stripe voids it."
         effects = (
-            f"Stripe voids it. Then {found.attribution_id} is billed for {found.billing_period} again, from the usage, "
-            "prices and windows as they are known now: the new invoice is finalized as any other."
+            f"{first} Then {found.attribution_id} is billed for {found.billing_period} again, from the usage, prices "
+            "and windows as they are known now: the new invoice is finalized as any other."
         )
-        return Proposal(
-            Plan(f"Correct {found.key}", plan.facts, effects), self.button, page_of(found.key), "required", danger=True
-        )
+        button = "Bill again" if voided else self.button
+        plan = Plan(f"Correct {found.key}", facts, effects)
+        return Proposal(plan, button, page_of(found.key), "required", danger=True)
 
     async def carry_out(self, at: ConsoleServices, given: Given) -> ActResult:
-        """Void the invoice, and start the run of its account once its usage is billable again."""
-        outcome = await super().carry_out(at, given)
+        """Void the invoice, and start the run of its account once its usage is billable again.
+
+        What was interrupted after the void goes on with the run.
+        """
         now = await find(at, given.subject)
-        if now.state not in DEAD:
-            said = f"{outcome.said} Bill {now.attribution_id} again once it is voided."
-            return ActResult(said, outcome.to, "note")
-        await record(at, given, DecisionKind.RUN_PERIOD, f"{now.billing_period}/{now.attribution_id}")
-        await start_period(at.temporal, now.billing_period, now.attribution_id)
-        said = f"{outcome.said} {now.attribution_id} is billed again now: its new invoice appears among its invoices."
-        return ActResult(said, outcome.to)
+        to, said = page_of(now.key), f"{now.key} is {now.state}."
+        if not _is_billable_again(now):
+            outcome = await super().carry_out(at, given)
+            now, said = await find(at, given.subject), outcome.said
+            if now.state not in DEAD:
+                return ActResult(f"{said} Bill {now.attribution_id} again once it is voided.", to, "note")
+        account, period = now.attribution_id, now.billing_period
+        if datetime.now(UTC) < (end := BillingPeriod.parse(period).end(at.settings.zone)):
+            return ActResult(f"{said} {account} is billed again by the run of {period}, which ends {when(end)}.", to)
+        await record(at, given, DecisionKind.RUN_PERIOD, f"{period}/{account}")
+        await start_period(at.temporal, period, account)
+        return ActResult(f"{said} {account} is billed again now: its new invoice appears among its invoices.", to)
+
+
+def _is_billable_again(found: InvoiceRecord) -> bool:
+    return found.state in DEAD and not found.written_off

@@ -134,6 +134,21 @@ async def test_an_invoice_is_corrected(system: System, operator: Operator, team:
     assert await trail(system, f"{MAY}/{team}") == [by_jane("run_period", "an instance was missing")]
 
 
+async def test_a_correction_that_was_interrupted_after_the_void_goes_on(
+    system: System, operator: Operator, team: str
+) -> None:
+    """The form is sent again, or its page opened again, and the account is billed again although the void is done."""
+    key = await billed(system, team)
+    _, form = await operator.open(f"/act/correct?subject={key}")
+    await operator.act(f"/act/void?subject={key}", reason="as the form did before it was interrupted")
+    assert "Bill again" in (await operator.browser.get(f"/invoices/{key}")).text
+    page, _ = await operator.open(f"/act/correct?subject={key}")
+    assert "It is voided already." in page.text
+    seen, said = await operator.send(form, reason="an instance was missing")
+    assert (seen.status, "is billed again now" in said) == (303, True), seen.text
+    await system.until_state(f"{key}/2", S.BILLED)
+
+
 async def test_all_that_wait_are_approved_at_the_amounts_that_were_seen(
     system: System, operator: Operator, team: str
 ) -> None:
