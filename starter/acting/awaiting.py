@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from temporalio.client import Client
+from temporalio.service import RPCError
 
 from billing.decided import HERE, DecidedFrom
 from billing.money import format_amount
@@ -15,6 +16,7 @@ from contracts.messages.invoices import ApproveInvoice
 from contracts.names import Updates
 from starter.acting.plans import Plan, totals
 from storage.invoices.awaiting import AwaitingInvoice
+from temporal.client import TemporalUnavailableError, reached
 from temporal.decisions import DecisionError, decide
 
 _AT_ONCE = 8
@@ -61,19 +63,34 @@ def _item(each: AwaitingInvoice, before: BillingPeriod) -> str:
 async def approve_each(
     client: Client, waiting: Sequence[AwaitingInvoice], who: str, reason: str, place: DecidedFrom = HERE
 ) -> dict[str, str]:
-    """Have each approval recorded. Returns why those were refused that were, by key."""
+    """Have each approval recorded. Returns why those were refused that were, by key, and which Temporal did not answer.
+
+    Raises:
+        TemporalUnavailableError: Temporal cannot be reached: nothing was asked of it.
+        RPCError: Temporal answers to none.
+    """
     refused: dict[str, str] = {}
+    unanswered: list[RPCError | TemporalUnavailableError] = []
     few = asyncio.Semaphore(_AT_ONCE)
 
     async def one(each: AwaitingInvoice) -> None:
         async with few:
+            if unanswered:
+                refused[each.key] = "Temporal does not answer: it is not approved"
+                return
             try:
                 order = ApproveInvoice(amount=each.amount, by=who, reason=reason, place=place)
-                await decide(client, each.key, Updates.APPROVE, order)
+                with reached():
+                    await decide(client, each.key, Updates.APPROVE, order)
             except DecisionError as error:
                 refused[each.key] = str(error)
+            except (RPCError, TemporalUnavailableError) as error:
+                refused[each.key] = "Temporal does not answer: whether it is approved is not known"
+                unanswered.append(error)
 
     async with asyncio.TaskGroup() as group:
         for each in waiting:
             group.create_task(one(each))
+    if unanswered and len(refused) == len(waiting):
+        raise next((error for error in unanswered if isinstance(error, RPCError)), unanswered[0])
     return refused

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import functools
 
+import pytest
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from devstack import ports
 from settings import Settings
+from starter.acting.awaiting import approve_each
 from starter.cli.status.stored import waiting_terms
 from starter.console.app import Console
 from starter.console.services import ConsoleServices
 from starter.http.server import serving
 from storage.decisions.trail import list_decisions
+from storage.invoices.awaiting import AwaitingInvoice
 from storage.postgres.database import Database
+from temporal.client import TemporalUnavailableError
 from tests.console.acting.forms import Operator
 from tests.console.serving import RunningConsole
 
@@ -36,3 +40,14 @@ async def test_without_temporal_the_pages_say_so(owner: Database, db: Database) 
             assert (await browser.get("/act/pause?subject=billing-monthly")).status == 503
             assert (await browser.get("/decisions")).status == 200
     assert await list_decisions(owner, limit=9) == []
+
+
+async def test_without_temporal_nothing_of_a_period_is_approved() -> None:
+    away = await Client.connect("127.0.0.1:1", lazy=True, data_converter=pydantic_data_converter)
+    waiting = [_waiting(f"2022-05/team:{name}/period") for name in ("a", "b", "c")]
+    with pytest.raises(TemporalUnavailableError):
+        await approve_each(away, waiting, "jane", "checked")
+
+
+def _waiting(key: str) -> AwaitingInvoice:
+    return AwaitingInvoice(key, key.split("/")[1], "usd", 1728, None, None)
