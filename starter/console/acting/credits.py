@@ -59,6 +59,7 @@ class Credit:
         shown = Plan(plan.action, [fact for fact in plan.facts if fact[0] != "Reason"], plan.effects)
         names = ("amount", "line", "instance", "days")
         fields = [ActionField(name, kind="hidden", value=given.text(name)) for name in names if given.text(name)]
+        fields.append(ActionField("seen", kind="hidden", value=str(priced.amount)))
         chosen = given.text("to") or str(CreditDestination.BALANCE)
         fields.append(
             ActionField("to", "The part that is already paid goes", value=chosen, choices=[(str(a), b) for a, b in _TO])
@@ -72,6 +73,9 @@ class Credit:
         order = await _order(at, invoice, given)
         if order is None:
             raise InputError("choose what to credit")
+        priced = await credit_notes.preview_credit(at.db, invoice.key, order)
+        if priced.known is None and given.text("seen") != str(priced.amount):
+            raise InputError(f"the credit comes to {_money(priced.amount, invoice.currency)} now: check it again")
         asked = RequestCredit(
             invoice_key=invoice.key,
             kind=order.kind,

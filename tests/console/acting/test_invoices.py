@@ -113,6 +113,21 @@ async def test_two_days_are_credited_once_although_the_form_is_sent_twice(
     assert (await operator.browser.get(f"/act/credit?subject={key}&amount=0.01")).status == 409  # nothing is left
 
 
+async def test_a_credit_that_comes_to_another_amount_than_was_shown_is_refused(
+    system: System, operator: Operator, team: str
+) -> None:
+    """A line's rest, after somebody else has credited an instance on it."""
+    await system.add_instance(f"{team}-2", team, "2022-05-03", "2022-05-04")
+    key = await billed(system, team)
+    page, form = await operator.open(f"/act/credit?subject={key}&line=1")
+    assert "Credit 25.92 USD" in page.text
+    await operator.act(f"/act/credit?subject={key}&instance={team}-2", reason="did not start")
+    seen, _ = await operator.send(form, reason="outage")
+    assert (seen.status, "the credit comes to 17.28 USD now: check it again" in seen.text) == (409, True)
+    assert "Credit 17.28 USD" in seen.text
+    assert [note.amount for note in await notes(system, key)] == [864]
+
+
 async def test_a_blocked_invoice_is_retried(system: System, operator: Operator, team: str) -> None:
     await system.add_account(f"{team}-bad", ("2022-05-01", None), customer="cus_that_stripe_does_not_know")
     await system.add_instance(f"{team}-bad-1", f"{team}-bad", "2022-05-03", "2022-05-05")
