@@ -20,7 +20,7 @@ from billing.errors import InputError, PermanentError
 from starter.console.acting.action import Action, ActResult, Given, Proposal
 from starter.console.acting.credits import BlockedCredit, Credit
 from starter.console.acting.invoices import Approve, Correct, Rebuild, Retry, Void, WriteOff
-from starter.console.acting.once import Once
+from starter.console.acting.once import Once, SentOtherwiseError
 from starter.console.acting.periods import ApproveAll, ReleasePeriod, RunPeriod, WithoutSource
 from starter.console.acting.policies import ChangeAccountPolicy
 from starter.console.acting.schedules import Pause, Resume, TriggerNow
@@ -113,7 +113,9 @@ async def carry_out(request: web.Request) -> web.Response:
     try:
         async with asyncio.timeout(_SECONDS):
             with reached():
-                outcome = await _ONCE.do(given.request, lambda: action.carry_out(at, given))
+                outcome = await _ONCE.do(given.request, _sent(request, given), lambda: action.carry_out(at, given))
+    except SentOtherwiseError as error:
+        raise web.HTTPConflict(text=f"{_why(error)} Nothing was done now: open its page again.") from None
     except TemporalUnavailableError as error:
         raise web.HTTPServiceUnavailable(text=f"{error}: nothing was done. Send it again when it is back.") from None
     except TimeoutError:
@@ -125,6 +127,12 @@ async def carry_out(request: web.Request) -> web.Response:
         return await _refused(request, given, f"{_plain(error)}.")
     logger.info("%s: %s from %s: %s", given.by, request.path, given.person.address, outcome.said)
     return _done(request, outcome)
+
+
+def _sent(request: web.Request, given: Given) -> tuple[object, ...]:
+    """Return what a form says: who asks for what. The form's token is another after signing in again."""
+    values = {name: value for name, value in given.values.items() if name != "form_token"}
+    return request.match_info["name"], given.by, values
 
 
 def _done(request: web.Request, outcome: ActResult) -> web.Response:
