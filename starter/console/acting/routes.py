@@ -147,7 +147,8 @@ async def _refused(request: web.Request, given: Given, problem: str) -> web.Resp
     try:
         return await _asked(request, given, problem)
     except web.HTTPConflict:
-        raise web.HTTPConflict(text=f"Nothing was done: {problem}") from None
+        text = f"Nothing is left to do now: {problem} If it was sent before, Decisions shows what was decided."
+        raise web.HTTPConflict(text=text) from None
 
 
 async def _asked(request: web.Request, given: Given, problem: str) -> web.Response:

@@ -70,6 +70,7 @@ async def test_an_invoice_is_approved_voided_and_written_off(system: System, ope
     assert " checked>" not in page.text
     refused, _ = await operator.send(form, reason=" ", write_off="yes")
     assert (refused.status, 'name="write_off" value="yes" checked>' in refused.text) == (409, True)
+    _, again = await operator.open(f"/act/void?subject={key}")
     _, said = await operator.send(form, reason="wrong month", write_off="yes")
     assert "its usage is written off and never billed again" in said
     assert await trail(system, key) == [
@@ -77,6 +78,7 @@ async def test_an_invoice_is_approved_voided_and_written_off(system: System, ope
         by_jane("void", "wrong month"),
         by_jane("write_off", "wrong month"),
     ]
+    assert "Nothing is left to do now" in (await operator.send(again, reason="wrong month"))[0].text
     refused = await operator.browser.get(f"/act/void?subject={key}")
     assert (refused.status, "voided already" in refused.text) == (409, True)
 
