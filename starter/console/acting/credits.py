@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from datetime import date
 
 from billing.errors import InputError
 from billing.invoice.credit_notes import (
+    LIVE,
     CreditDestination,
     CreditKind,
     CreditNoteState,
@@ -41,6 +43,8 @@ _TO = (
     (CreditDestination.REFUND, "back to the customer, as a refund"),
     (CreditDestination.OUT_OF_BAND, "nowhere in Stripe: it is settled elsewhere"),
 )
+_REFERENCE = "Reference, to credit the same for the same reason once more"
+_MOST_SHOWN = 5
 _SEPARATOR = ","
 
 
@@ -56,7 +60,8 @@ class Credit:
             return await _to_choose(at, invoice)
         priced = await credit_notes.preview_credit(at.db, invoice.key, order)
         plan = order_plan(invoice, order, priced)
-        shown = Plan(plan.action, [fact for fact in plan.facts if fact[0] != "Reason"], plan.effects)
+        facts = [fact for fact in plan.facts if fact[0] != "Reason"] + await _credited(at, invoice)
+        shown = Plan(plan.action, facts, plan.effects)
         names = ("amount", "line", "instance", "days")
         fields = [ActionField(name, kind="hidden", value=given.text(name)) for name in names if given.text(name)]
         fields.append(ActionField("seen", kind="hidden", value=str(priced.amount)))
@@ -64,6 +69,7 @@ class Credit:
         fields.append(
             ActionField("to", "The part that is already paid goes", value=chosen, choices=[(str(a), b) for a, b in _TO])
         )
+        fields.append(ActionField("reference", _REFERENCE, value=given.text("reference"), hint="leave it empty else"))
         button, back = f"Credit {_money(priced.amount, invoice.currency)}", page_of(invoice.key)
         return Proposal(shown, button, back, "customer", why=_why(given), fields=fields)
 
@@ -81,6 +87,7 @@ class Credit:
             kind=order.kind,
             reason=order.reason,
             settle_to=order.settle_to,
+            reference=order.reference,
             amount=order.amount,
             line_no=order.line_no,
             instance_id=order.instance_id,
@@ -91,8 +98,10 @@ class Credit:
         amount = _money(found.amount, found.currency)
         if found.state is CreditNoteState.REQUESTED:
             await start_credit_note(at.temporal, CreditNoteKey.parse(found.credit_note_key), amount)
-        again = "" if found.made else " It was requested before, and is not credited again."
-        return await _result(at, found.credit_note_key, f"A credit of {amount} is requested by {given.by}.{again}")
+        if not found.made:
+            said = f"A credit of {amount} was requested before with this reason, and is not credited again."
+            return replace(await _result(at, found.credit_note_key, said), tone="note")
+        return await _result(at, found.credit_note_key, f"A credit of {amount} is requested by {given.by}.")
 
 
 class BlockedCredit:
@@ -123,23 +132,33 @@ class BlockedCredit:
 
 async def _order(at: ConsoleServices, invoice: InvoiceRecord, given: Given) -> CreditOrder | None:
     """Return what is filled in. None if it is nothing yet."""
-    reason, to = given.reason or "-", given.text("to") or str(CreditDestination.BALANCE)
+    to = given.text("to") or str(CreditDestination.BALANCE)
     if to not in list(CreditDestination):
         raise InputError(f"{to!r} is no place for a credit: choose one of {', '.join(CreditDestination)}")
-    settle_to = CreditDestination(to)
+    order = CreditOrder(
+        CreditKind.AMOUNT, given.reason or "-", CreditDestination(to), reference=given.text("reference") or None
+    )
     if given.text("days"):
         minor = creditable(await _of_days(at, invoice, given.text("days").split(_SEPARATOR)), invoice.currency)
-        return CreditOrder(CreditKind.AMOUNT, reason, settle_to, amount=minor)
+        return replace(order, amount=minor)
     if given.text("amount"):
-        minor = parse_credit(given.text("amount"), invoice.currency)
-        return CreditOrder(CreditKind.AMOUNT, reason, settle_to, amount=minor)
+        return replace(order, amount=parse_credit(given.text("amount"), invoice.currency))
     if given.text("line"):
         if not given.text("line").isdecimal():
             raise InputError(f"{given.text('line')!r} is no line: write its number")
-        return CreditOrder(CreditKind.LINE, reason, settle_to, line_no=int(given.text("line")))
+        return replace(order, kind=CreditKind.LINE, line_no=int(given.text("line")))
     if given.text("instance"):
-        return CreditOrder(CreditKind.INSTANCE, reason, settle_to, instance_id=given.text("instance"))
+        return replace(order, kind=CreditKind.INSTANCE, instance_id=given.text("instance"))
     return None
+
+
+async def _credited(at: ConsoleServices, invoice: InvoiceRecord) -> list[tuple[str, str]]:
+    """Return what the invoice is credited already, as a fact, newest first; nothing if it is not."""
+    found = (await credit_notes.credit_notes_of(at.db, [invoice.id])).get(invoice.id, [])
+    live = [note for note in reversed(found) if note.state in LIVE]
+    shown = "; ".join(f"{_money(note.amount, note.currency)}, {note.reason}" for note in live[:_MOST_SHOWN])
+    more = f"; and {len(live) - _MOST_SHOWN} more" if len(live) > _MOST_SHOWN else ""
+    return [("Credited already", f"{shown}{more}")] if live else []
 
 
 async def _by_day(at: ConsoleServices, invoice: InvoiceRecord) -> dict[str, int]:

@@ -108,11 +108,22 @@ async def test_two_days_are_credited_once_although_the_form_is_sent_twice(
     assert (note.amount, note.reason) == (1728, "outage of two days")
     assert await trail(system, note.key) == [by_jane("credit", "outage of two days")]
     assert "A credit of 17.28 USD is requested by jane." in answers[0][1]
+    assert (await operator.browser.get(f"/act/credit?subject={key}&amount=0.01")).status == 409  # nothing is left
     # A new form that asks for the same says so.
     again = FilledForm(form.action, {**form.fields, "request": str(uuid4())})
-    assert "not credited again" in (await operator.send(again, reason="outage of two days"))[1]
+    seen, said = await operator.send(again, reason="outage of two days")
+    assert said.startswith("A credit of 17.28 USD was requested before with this reason, and is not credited again.")
+    assert "note.A" in seen.headers["Set-Cookie"]
     assert len(await notes(system, key)) == 1
-    assert (await operator.browser.get(f"/act/credit?subject={key}&amount=0.01")).status == 409  # nothing is left
+
+
+async def test_the_same_is_credited_once_more_under_a_reference(system: System, operator: Operator, team: str) -> None:
+    key = await billed(system, team)
+    path = f"/act/credit?subject={key}&amount=1.00"
+    await operator.act(path, reason="goodwill")
+    assert "1.00 USD, goodwill" in (await operator.open(path))[0].text
+    assert "is requested by jane" in await operator.act(path, reason="goodwill", reference="second")
+    assert [note.amount for note in await notes(system, key)] == [100, 100]
 
 
 async def test_a_credit_that_comes_to_another_amount_than_was_shown_is_refused(
