@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from ipaddress import ip_network
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode
@@ -12,6 +13,20 @@ from pydantic_settings import BaseSettings, NoDecode
 
 def _split(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _origin(address: str) -> str:
+    """Return an address as browsers send it: in lower case, without its scheme's own port."""
+    if re.fullmatch(r"(?i)https?://[^/\s?#@]+/?", address):
+        try:
+            parts = urlsplit(address)
+            host = (parts.hostname or "").encode("idna").decode()
+            port = "" if parts.port in (None, {"http": 80, "https": 443}[parts.scheme]) else f":{parts.port}"
+        except ValueError:  # a port that is none, a host that cannot be one
+            host = ""
+        if host:
+            return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}"
+    raise ValueError(f"{address!r} is not an address such as https://billing.example.com")
 
 
 class ConsoleSettings(BaseSettings):
@@ -46,9 +61,7 @@ class ConsoleSettings(BaseSettings):
     @field_validator("console_url")
     @classmethod
     def _is_own_address(cls, value: str | None) -> str | None:
-        if value is not None and not re.fullmatch(r"https?://[^/\s?#]+/?", value):
-            raise ValueError(f"{value!r} is not an address such as https://billing.example.com")
-        return value.rstrip("/") if value else value
+        return _origin(value) if value is not None else None
 
     @field_validator("console_proxy_addresses")
     @classmethod

@@ -135,6 +135,28 @@ def test_the_emulators_address_has_no_slash_at_the_end(env: dict[str, str]) -> N
     assert settings.load().stripe_api_base == "http://127.0.0.1:12111"
 
 
+@pytest.mark.parametrize(
+    ("written", "sent"),
+    [
+        ("https://Billing.example.com:443/", "https://billing.example.com"),
+        ("HTTP://localhost:80", "http://localhost"),
+        ("https://billing.example.com:8443", "https://billing.example.com:8443"),
+        ("http://[::1]:8478", "http://[::1]:8478"),
+        ("https://rechnung.bücher.example", "https://rechnung.xn--bcher-kva.example"),
+    ],
+)
+def test_the_consoles_address_is_as_browsers_send_it(env: dict[str, str], written: str, sent: str) -> None:
+    env["CONSOLE_URL"] = written
+    assert settings.load().console_url == sent
+
+
+@pytest.mark.parametrize("written", ["https://h/x", "https://u@h", "https://h:x", "https://h:70000", "https://:1", "h"])
+def test_what_is_no_address_of_the_console(env: dict[str, str], written: str) -> None:
+    env["CONSOLE_URL"] = written
+    with pytest.raises(settings.SettingsError, match="CONSOLE_URL"):
+        settings.load()
+
+
 def test_no_secret_is_shown(env: dict[str, str]) -> None:
     env.update(
         DATABASE_URL=f"postgresql://u:{SECRET}@h/d",
