@@ -170,7 +170,7 @@ def _print_next(key: str) -> None:
         f"  perdure invoices show '{key}'\n"
         "  perdure explain class-change           # each second, and why it was billed so\n"
         f"  perdure period run {PERIOD} --wait      # a second run bills nothing twice\n"
-        "\nIn a browser, the console (why each amount is what it is) and the month's workflow:\n"
+        "\nIn a browser, the console (why each amount is so) and the month's workflow:\n"
         f"  {console}\n"
         f"  {period}"
     )

@@ -227,7 +227,7 @@ async def test_a_policy_that_somebody_else_changed_since_is_not_undone(
     seen, _ = await operator.send(opened, **mine)
     assert (seen.status, "has changed since to limit-amount 50.00: check it again" in seen.text) == (409, True)
     assert 'name="limit_amount" value="50.00"' in seen.text  # the field that jane left alone
-    assert '<option value="approval" selected>' in seen.text  # the one that she changed
+    assert '<option value="approval" selected>' in seen.text  # her change
     assert await policies.read_policy(system.db, team) == AccountPolicy(limit_amount=5000)
     _, opened = await operator.open(f"/act/policy?subject={team}")
     _, said = await operator.send(opened, **{**mine, "limit_amount": "50.00"})
