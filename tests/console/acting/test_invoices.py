@@ -7,6 +7,7 @@ from uuid import uuid4
 from zlib import crc32
 
 import pytest
+from sqlalchemy import text
 
 from billing.invoice.policy import AccountPolicy, Finalization
 from billing.invoice.policy_changes import SETTINGS
@@ -14,6 +15,7 @@ from billing.invoice.states import InvoiceState
 from storage.accounts import policies
 from storage.decisions.trail import list_decisions
 from storage.invoices.credit_notes import CreditNoteRecord, credit_notes_of
+from storage.postgres.database import Database
 from tests.console.acting.forms import FilledForm, Operator
 from tests.support.months import MAY
 from tests.support.system import System
@@ -175,6 +177,25 @@ async def test_a_correction_that_was_interrupted_after_the_void_goes_on(
     seen, said = await operator.send(form, reason="an instance was missing")
     assert (seen.status, "is billed again now" in said) == (303, True), seen.text
     await system.until_state(f"{key}/2", S.BILLED)
+
+
+async def test_a_correction_starts_no_run_of_a_period_that_has_not_ended(
+    system: System, operator: Operator, owner: Database, team: str
+) -> None:
+    """Its run, which comes at its end, bills what the void has made billable."""
+    key = await billed(system, team)
+    await operator.act(f"/act/void?subject={key}", reason="ended by mistake")
+    await _move(owner, key, "2999-01")
+    said = await operator.act(f"/act/correct?subject={key}", reason="ended by mistake")
+    await _move(owner, key, MAY)
+    assert f"{team} is billed again by the run of 2999-01, which ends 2999-02-01" in said
+    assert await trail(system, f"2999-01/{team}") == []
+
+
+async def _move(owner: Database, key: str, period: str) -> None:
+    async with owner.transaction() as connection:
+        moved = text("UPDATE invoice SET billing_period = :period WHERE key = :key")
+        await connection.execute(moved, {"period": period, "key": key})
 
 
 async def test_all_that_wait_are_approved_at_the_amounts_that_were_seen(
