@@ -51,8 +51,8 @@ async def stream(request: web.Request, render: Render, *, every: float = EVERY_S
 
     Args:
         request: of a page's script: `<div data-live="ADDRESS">`.
-        render: what to send. An error of the first time is an answer of its own, after which our script asks again later;
-            another ends the stream, and the browser asks again by itself.
+        render: what to send. An error of the first time is an answer of its own, after which our script asks again
+            later; another ends the stream, and the browser asks again by itself.
         every: seconds between two renderings.
     """
     streams = request.app[STREAMS]
