@@ -72,6 +72,16 @@ async def test_a_session_is_ours_and_ends(console: RunningConsole) -> None:
         assert sessions.read(forged, now) is None
 
 
+def test_a_forms_id_is_ours_and_ends() -> None:
+    sessions, now = Sessions(b"k" * 32), datetime.now(UTC)
+    made = sessions.form_id("void\0jane", now)
+    assert sessions.is_form_id(made, "void\0jane", now + LIFETIME - timedelta(seconds=2))
+    assert not sessions.is_form_id(made, "void\0jane", now + LIFETIME + timedelta(seconds=2))
+    assert not sessions.is_form_id(made, "void\0joe", now)
+    assert not Sessions(b"x" * 32).is_form_id(made, "void\0jane", now)
+    assert sessions.form_id("void\0jane", now) != made
+
+
 async def test_failures_are_few_and_logged_without_secrets(
     console: RunningConsole, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -11,7 +11,7 @@ import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from uuid import uuid4
+from datetime import UTC, datetime
 
 from aiohttp import web
 from temporalio.service import RPCError
@@ -26,7 +26,7 @@ from starter.console.acting.policies import ChangeAccountPolicy
 from starter.console.acting.schedules import Pause, Resume, TriggerNow
 from starter.console.acting.upkeep import AuditNow, CatchUp, DecideOnWarning, Sync
 from starter.console.auth.people import person
-from starter.console.frame import page
+from starter.console.frame import SESSIONS, page
 from starter.console.said import say
 from starter.console.services import services
 from storage.lookup.naming import names_of
@@ -91,7 +91,8 @@ async def ask(request: web.Request) -> web.Response:
     """Say what will happen, and ask."""
     if not person(request).may_act:
         raise web.HTTPForbidden(text="This needs an operator, and you are a viewer.")
-    given = Given(person(request), _values(request.query), str(uuid4()))
+    made = request.app[SESSIONS].form_id(_whose(request), datetime.now(UTC))
+    given = Given(person(request), _values(request.query), made)
     return await _asked(request, given, "")
 
 
@@ -101,8 +102,8 @@ async def carry_out(request: web.Request) -> web.Response:
     action, values = _action(request), _values(await request.post())
     given = Given(person(request), values, values.get("request", ""))
     at = services(request)
-    if not re.fullmatch(r"[0-9a-f-]{36}", given.request):
-        raise web.HTTPBadRequest(text="This form is not complete: open its page again.")
+    if not request.app[SESSIONS].is_form_id(given.request, _whose(request), datetime.now(UTC)):
+        raise web.HTTPBadRequest(text="This form is not yours, or too old: open its page again.")
     try:
         with reached():
             proposal = await action.propose(at, given)
@@ -133,6 +134,11 @@ def _sent(request: web.Request, given: Given) -> tuple[object, ...]:
     """Return what a form says: who asks for what. The form's token is another after signing in again."""
     values = {name: value for name, value in given.values.items() if name != "form_token"}
     return request.match_info["name"], given.by, values
+
+
+def _whose(request: web.Request) -> str:
+    """Return who sends a form, and for which action: with its id it is sent by nobody else, and for no other."""
+    return f"{request.match_info['name']}\0{person(request).name}"
 
 
 def _done(request: web.Request, outcome: ActResult) -> web.Response:

@@ -12,6 +12,7 @@ import json
 import secrets
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 LIFETIME = timedelta(hours=12)
 """How long a session lasts, at most: a working day."""
@@ -56,6 +57,25 @@ class Sessions:
     def is_form_token(self, given: str, binding: str) -> bool:
         """Whether a form carries what it must."""
         return hmac.compare_digest(given.encode(), self.form_token(binding).encode())
+
+    def form_id(self, whose: str, now: datetime) -> str:
+        """Return the id of a new form, as a UUID. `whose`: who may send it, and for what.
+
+        It is ours, and ends as sessions do: what is done once for each id is not done again under an older one.
+        """
+        made = int(now.timestamp()).to_bytes(4, "big") + secrets.token_bytes(4)
+        return str(UUID(bytes=made + self._sign(b"form id", whose.encode() + b"\0" + made)[:8]))
+
+    def is_form_id(self, given: str, whose: str, now: datetime) -> bool:
+        """Whether we made this id, for this, and not too long ago."""
+        try:
+            content = UUID(given).bytes
+        except ValueError:
+            return False
+        made, signature = content[:8], content[8:]
+        age = now.timestamp() - int.from_bytes(made[:4], "big")
+        ours = hmac.compare_digest(self._sign(b"form id", whose.encode() + b"\0" + made)[:8], signature)
+        return ours and age <= LIFETIME.total_seconds() and given == str(UUID(bytes=content))
 
     def _sign(self, purpose: bytes, content: bytes) -> bytes:
         return hmac.digest(self._key, purpose + b"\0" + content, hashlib.sha256)

@@ -130,6 +130,8 @@ async def test_acting_is_refused_to_who_may_not(operator: Operator, viewer: Brow
     for site in ("cross-site", "same-site", "none", ""):
         assert (await browser.post(form.action, fields, **{"Sec-Fetch-Site": site})).status == 403
     assert (await browser.get("/act/nothing")).status == 404
-    assert (await browser.post(form.action, {**fields, "request": "x"})).status == 400
+    _, other = await operator.open("/act/withdraw-warning?subject=i-9&kind=runs_long")
+    for given in ("x", "", str(uuid4()), other.fields["request"], form.fields["request"].upper()):
+        assert (await browser.post(form.action, {**fields, "request": given})).status == 400
     assert await list_decisions(system.db, subject="runs_long i-9", limit=9) == []
-    assert (await browser.post(form.action, {**fields, "request": str(uuid4())})).status == 303
+    assert (await browser.post(form.action, fields)).status == 303
