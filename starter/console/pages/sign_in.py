@@ -87,7 +87,7 @@ class SignIn:
             self._sessions.start(proof, datetime.now(UTC)),
             max_age=int(LIFETIME.total_seconds()),
             httponly=True,
-            samesite="Strict",
+            samesite="Lax",  # a link in a mail or a ticket opens its page; forms prove themselves otherwise
             secure=self._identity.secure,
             path="/",
         )
