@@ -30,7 +30,7 @@ from starter.console.frame import SESSIONS, page
 from starter.console.said import say
 from starter.console.services import services
 from storage.lookup.naming import names_of
-from storage.postgres.database import Database
+from storage.postgres.database import Database, DatabaseUnavailableError
 from temporal.client import TemporalUnavailableError, reached
 from temporal.decisions import DecisionError, UnansweredDecisionError
 from temporal.sources import SourceSyncError
@@ -121,7 +121,7 @@ async def carry_out(request: web.Request) -> web.Response:
         raise web.HTTPServiceUnavailable(text=f"{error}: nothing was done. Send it again when it is back.") from None
     except TimeoutError:
         raise web.HTTPServiceUnavailable(text=f"It takes long to answer. {_UNKNOWN}") from None
-    except (UnansweredDecisionError, RPCError) as error:
+    except (UnansweredDecisionError, RPCError, DatabaseUnavailableError) as error:
         logger.warning("unanswered: %s of %s: %s", request.path, given.by, error)
         raise web.HTTPServiceUnavailable(text=f"{_why(error)} {_UNKNOWN}") from None
     except (InputError, PermanentError, DecisionError, SourceSyncError) as error:
@@ -207,4 +207,6 @@ def _plain(error: Exception) -> str:
 def _why(error: Exception) -> str:
     if isinstance(error, RPCError):
         return "Temporal does not answer."
+    if isinstance(error, DatabaseUnavailableError):
+        return "PostgreSQL does not answer."
     return f"{_plain(error)[:1].upper()}{_plain(error)[1:]}."
