@@ -258,6 +258,7 @@ team:taxed,usd,,,,,us_ein:{of["refused_tax_id"]}
         await self.perdure.run("keys", "list", PAYLOAD_KEYS=f"bad key:{self.planted.secrets['payload_key']}", status=2)
 
     async def collect(self) -> None:
+        await self.until_logged("billing", "period settled")
         async with aiohttp.ClientSession() as session:
             for name, port in (("billing worker", self.metrics_port), ("webhook", self.webhook_port)):
                 async with session.get(f"http://127.0.0.1:{port}/metrics") as response:

@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Route
 
+from tests.support.until import GIVE_UP_SECONDS
+
 _AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
 _RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 _SCRIPTS = Path(__file__).parent / "checks"
@@ -81,6 +83,7 @@ async def visiting(
         locale="en-GB",
         timezone_id="Europe/Berlin",
     )
+    context.set_default_timeout(GIVE_UP_SECONDS * 1000)
     await context.add_cookies(list(cookies))
     visitor = Visitor(context, origin)
     own = urlsplit(origin).netloc
