@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Route
 
-from tests.support.until import GIVE_UP_SECONDS
+from tests.support.until import GIVE_UP_SECONDS, until
 
 _AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
 _RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
@@ -115,6 +115,11 @@ async def violations(page: Page) -> list[str]:
 
 async def layout_faults(page: Page) -> list[str]:
     """Return faults of the layout: it scrolls sideways, headings skip a level, there is no single main or h1."""
+
+    async def styled() -> bool:  # after a click, the page can still be without its styles
+        return bool(await page.evaluate("document.readyState === 'complete'"))
+
+    await until(styled)
     return list(await page.evaluate((_SCRIPTS / "layout.js").read_text()))
 
 
