@@ -60,6 +60,8 @@ class InvoiceBrief(Message):
     """For an invoice that is not finalized: the account's subscription whose collection is paused, if there is one."""
     pauses: list[CollectionPause] = Field(default_factory=list)
     """For an invoice that is not finalized: the pauses of the account's subscriptions, also those that have ended."""
+    in_one_step: bool = False
+    """Whether one Stripe step creates and finalizes it. A history of before says no, and replays."""
 
     @property
     def waits_for_stripe(self) -> bool:
@@ -70,14 +72,6 @@ class InvoiceBrief(Message):
     def tries_again(self) -> bool:
         """Whether the invoice is blocked and resumes by itself, at an event or daily."""
         return self.blocked_kind in TRIES_AGAIN
-
-
-class LoadedInvoice(Message):
-    """The loaded invoice; None if Postgres does not know the key."""
-
-    invoice: InvoiceBrief | None
-    waiting: list[str] = Field(default_factory=list)
-    """The account's invoices that wait for their currency, if this one has just been paid or has died."""
 
 
 class StripeLine(Message):
@@ -119,6 +113,16 @@ class StripeInvoiceOrder(Message):
     adopt: bool = False
     """Return an existing invoice with another report unchanged: Postgres may have lost the record of it."""
     pauses: list[CollectionPause] = Field(default_factory=list)
+
+
+class LoadedInvoice(Message):
+    """The loaded invoice; None if Postgres does not know the key."""
+
+    invoice: InvoiceBrief | None
+    waiting: list[str] = Field(default_factory=list)
+    """The account's invoices that wait for their currency, if this one has just been paid or has died."""
+    order: StripeInvoiceOrder | None = None
+    """The order for Stripe, if the invoice goes `in_one_step` and its report is published."""
 
 
 class CustomerOrder(Message):
