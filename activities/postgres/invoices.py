@@ -42,7 +42,7 @@ from storage.claims.fitting import fit_invoice
 from storage.invoices import invoices as store
 from storage.invoices.locked import UnknownInvoiceError
 from storage.postgres.database import Database
-from storage.reports.rebuilding import report_content
+from storage.reports.content import report_content
 from storage.reports.store import ReportStore
 
 _LAST_CHECK = timedelta(minutes=10)

@@ -1,46 +1,18 @@
-"""Building a report from Postgres: to publish it, or to restore a report that the store has lost."""
+"""Restoring a report that the store has lost, from the claims in Postgres."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from billing.errors import ReportError
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import DEAD
 from billing.report.canonical import format_instant
-from billing.report.format import ReportHeader, ReportLine, encode_claim, encode_header
 from storage.invoices import invoices
 from storage.postgres.database import Database
 from storage.reports import claims
+from storage.reports.content import report_content
 from storage.reports.store import ReportStore
-
-
-def report_header(record: InvoiceRecord, claims: int) -> ReportHeader:
-    """Return the header of an invoice's usage report. `claims`: the number of lines that follow it."""
-    return ReportHeader(
-        invoice_key=record.key,
-        attribution_id=record.attribution_id,
-        billing_period=record.billing_period,
-        reason=record.reason,
-        cutoff=record.cutoff,
-        service_start=record.service_start,
-        currency=record.currency,
-        rate_card=record.rate_card_digest,
-        amount=record.amount,
-        credits=record.credits,
-        claims=claims,
-        lines=tuple(ReportLine(line.line_no, line.rated) for line in record.lines),
-    )
-
-
-async def report_content(db: Database, record: InvoiceRecord, *, released: bool = False) -> AsyncGenerator[bytes, None]:
-    """Yield the lines of an invoice's report; with `released`, from the claims that the invoice held until it died."""
-    lines = await invoices.verify_against_claims(db, record.key, released=released)
-    yield encode_header(report_header(record, sum(line.claims for line in lines)))
-    async with aclosing(claims.claims_for_report(db, record.key, released=released)) as rows:
-        async for row in rows:
-            yield encode_claim(row)
 
 
 async def restore_report(db: Database, reports: ReportStore, record: InvoiceRecord) -> None:

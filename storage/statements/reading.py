@@ -17,7 +17,7 @@ from storage.invoices import credit_notes, invoices, refunds
 from storage.lookup.naming import names_of
 from storage.postgres.database import Database
 from storage.reports.claims import claims_for_report
-from storage.reports.rebuilding import report_header
+from storage.reports.content import report_header
 from storage.reports.store import ReportStore
 from storage.statements.spool import ItemSpool
 from storage.statements.standing import adjustments_of, ended_at, issued, mark_of, paid_back, total_known

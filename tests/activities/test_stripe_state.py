@@ -30,7 +30,7 @@ from reconciliation.figures import lines_digest
 from storage.claims.claims import claim_page
 from storage.invoices.invoices import block_invoice, load_invoice, move_invoice
 from storage.postgres.database import Database
-from storage.reports.rebuilding import report_content
+from storage.reports.content import report_content
 from storage.reports.store import ReportStore
 from tests.storage.usage import FixedCard, add_account, add_instances, card, execute, instance, may, scope
 

@@ -20,7 +20,7 @@ from storage.claims import claims
 from storage.claims.claims import ClaimScope
 from storage.invoices import invoices
 from storage.postgres.database import Database
-from storage.reports.rebuilding import report_content
+from storage.reports.content import report_content
 from storage.reports.store import ReportStore
 from storage.usage import instances
 from tests.cli.conftest import Perdure

@@ -21,7 +21,7 @@ from starter.statements.pdf import MOST_ITEMS, StatementError
 from storage.invoices.invoices import move_invoice, record_report
 from storage.postgres.database import Database
 from storage.postgres.roles import CONSOLE, OPERATOR, READER
-from storage.reports.rebuilding import report_content
+from storage.reports.content import report_content
 from storage.reports.store import ReportStore
 from storage.statements.reading import opened_statement
 from tests.statements.reading import HtmlPage, csv_rows, file_of, pages

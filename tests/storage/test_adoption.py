@@ -21,7 +21,7 @@ from storage.postgres.database import Database
 from storage.recovery.adoption import adopt_invoice
 from storage.recovery.adoption_rules import AdoptableInvoice
 from storage.reports.claims import claims_for_report
-from storage.reports.rebuilding import report_header
+from storage.reports.content import report_header
 from tests.storage.usage import (
     DAY,
     add_account,

@@ -1,0 +1,37 @@
+-- name: content
+{pieces}
+          FROM claim AS c
+{of_invoices};
+
+-- name: released_content
+{pieces}
+          FROM claim_history AS c
+{of_invoices};
+
+-- name: pieces
+-- A report's lines after its header, some hundreds in a piece; `claims` is the number of all lines of the invoice.
+-- Each is canonical JSON, as billing/report/format.py describes it, and made here because a period has millions.
+SELECT invoice_id, claims, string_agg(line, '' ORDER BY number) AS lines
+FROM (
+    SELECT c.invoice_id,
+           row_number() OVER in_order AS number,
+           count(*) OVER (PARTITION BY c.invoice_id) AS claims,
+           '{"duration_us":'
+               || CAST(extract(epoch FROM upper(c.during) - lower(c.during)) * 1000000 AS bigint)
+               || ',"from":"' || to_char(lower(c.during) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+               || '","instance_id":' || CAST(to_json(c.instance_id) AS text)
+               || ',"line_no":' || c.line_no
+               || ',"project_id":' || coalesce(CAST(to_json(w.project_id) AS text), 'null')
+               -- Only where it is not 1, so that reports without quantities keep their bytes.
+               || CASE WHEN c.quantity = 1 THEN '' ELSE ',"quantity":"' || trim_scale(c.quantity) || '"' END
+               || ',"to":"' || to_char(upper(c.during) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+               || '","workspace_id":' || coalesce(CAST(to_json(w.workspace_id) AS text), 'null')
+               || E'}\n' AS line
+
+-- name: of_invoices
+          LEFT JOIN workspace_instance AS w ON w.id = c.instance_id
+    WHERE c.invoice_id = ANY (CAST(:ids AS bigint[]))
+    WINDOW in_order AS (PARTITION BY c.invoice_id ORDER BY c.instance_id, lower(c.during))
+) AS numbered
+GROUP BY invoice_id, claims, (number - 1) / 200
+ORDER BY invoice_id, (number - 1) / 200
