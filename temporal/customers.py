@@ -39,6 +39,7 @@ R = TypeVar("R", bound=Message)
 IN_THE_CLEAR = (
     "Temporal keeps these details in the clear until its retention has passed: set PAYLOAD_KEYS to encrypt them"
 )
+NAMES_IN_THE_CLEAR = IN_THE_CLEAR.replace("these details", "the customers' names")
 
 logger = logging.getLogger("perdure.customers")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from itertools import groupby
 from typing import Any
 
@@ -113,7 +114,7 @@ class StripeCustomerActivities:
     async def _page_of_subscriptions(self, cursor: str) -> StripeAccountsPage:
         params = {**_after(cursor), "status": "all", "expand": ["data.customer"]}
         found = await self._subscriptions.list_async(params)  # type: ignore[arg-type]
-        snapshots, faults = [], []
+        snapshots, faults, names = [], [], {}
         for subscription in map(as_dict, found.data):
             customer = subscription["customer"]
             if self._finder.name_of(customer) or customer.get("deleted") or subscription["status"] in NEVER_SERVED:
@@ -123,8 +124,9 @@ class StripeCustomerActivities:
                 faults.append(self._malformed(subscription["id"], snapshot.attribution_id))
             else:
                 snapshots.append(snapshot)
+                names[customer["id"]] = customer.get("name")
         return StripeAccountsPage(
-            accounts=_by_customer(snapshots),
+            accounts=_by_customer(snapshots, names),
             seen=0,
             faults=faults,
             cursor=_SUBSCRIPTIONS + found.data[-1].id if found.has_more else None,
@@ -141,6 +143,7 @@ class StripeCustomerActivities:
             currency=currency or _GUESS,
             subscriptions=served,
             currency_known=currency is not None,
+            name=customer.get("name"),
         )
 
     def _malformed(self, stripe_id: str, name: str) -> str:
@@ -155,7 +158,7 @@ def _after(cursor: str | None) -> dict[str, Any]:
     return {"limit": _PAGE, **({"starting_after": cursor} if cursor else {})}
 
 
-def _by_customer(snapshots: list[StripeSubscriptionSnapshot]) -> list[StripeAccount]:
+def _by_customer(snapshots: list[StripeSubscriptionSnapshot], names: Mapping[str, str | None]) -> list[StripeAccount]:
     def owner(each: StripeSubscriptionSnapshot) -> tuple[str, str]:
         return each.stripe_customer_id, each.attribution_id or ""
 
@@ -165,6 +168,7 @@ def _by_customer(snapshots: list[StripeSubscriptionSnapshot]) -> list[StripeAcco
             stripe_customer_id=customer,
             currency=(theirs := list(group))[0].currency,
             subscriptions=theirs,
+            name=names[customer],
         )
         for (customer, attribution_id), group in groupby(sorted(snapshots, key=owner), key=owner)
     ]

@@ -142,6 +142,8 @@ class StripeAccount(Message):
     subscriptions: list[StripeSubscriptionSnapshot]
     currency_known: bool = True
     """Whether `currency` is the customer's or a subscription's; if not, Postgres has to choose another one."""
+    name: str | None = Field(default=None, repr=False)
+    """The customer's, for people to read. None if it has none, or an older worker has listed it."""
 
 
 class AccountsSyncInput(Message):

@@ -1,8 +1,8 @@
-"""What the Stripe customers of accounts are known to have in Stripe. Nothing here is about a person."""
+"""What the Stripe customers of accounts are known to have in Stripe. Nothing here is about a person but the name."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -104,3 +104,17 @@ async def record_made(db: Database, attribution_id: str, stripe_customer_id: str
     given = {"attribution_id": attribution_id, "customer": stripe_customer_id}
     async with db.transaction() as connection:
         await connection.execute(statement("accounts/customers", "record_made"), given)
+
+
+async def record_names(db: Database, names: Mapping[str, str | None]) -> None:
+    """Record the names that customers of accounts have in Stripe, by customer, where none was imported.
+
+    A customer without a name changes nothing.
+    """
+    named = {customer: name for customer, name in names.items() if name}
+    customers = {"customers": list(named)}
+    async with db.transaction() as connection:
+        await connection.execute(statement("accounts/customers", "lock_listed"), customers)
+        await connection.execute(
+            statement("accounts/customers", "record_names"), {**customers, "names": list(named.values())}
+        )

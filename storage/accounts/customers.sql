@@ -71,3 +71,12 @@ SET stripe_customer_id = :customer
 WHERE a.attribution_id = :attribution_id
   AND a.stripe_customer_id IS NULL
   AND NOT EXISTS (SELECT FROM account AS other WHERE other.stripe_customer_id = :customer);
+
+-- name: record_names
+-- What an import or the API has given wins, also if it was erased since.
+UPDATE account AS a
+SET name = given.name
+FROM unnest(CAST(:customers AS text[]), CAST(:names AS text[])) AS given (customer, name)
+WHERE a.stripe_customer_id = given.customer
+  AND a.details_at ->> 'name' IS NULL
+  AND a.name IS DISTINCT FROM given.name;

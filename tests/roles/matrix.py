@@ -71,7 +71,7 @@ _DETAILS = {"name", "email", "address", "tax_id", "unsent", "details_at"}
 UNREADABLE = {
     (BILLING, "workspace_instance"): {"owner_id"},
     (READER, "workspace_instance"): {"owner_id"},
-    (BILLING, "account"): {"email", "address", "tax_id", "details_at"},
+    (BILLING, "account"): {"email", "address", "tax_id"},
     (READER, "account"): {"email", "address", "tax_id", "details_at"},
     (READER, "pending_details"): {"content"},
 }
@@ -96,7 +96,7 @@ _WHAT_AN_INVOICE_IS_OF = {
 }
 _SEEN_IN_STRIPE = {"email_in_stripe", "address_in_stripe", "stripe_seen_at", "customer_of_another"}
 CHANGEABLE = {
-    (BILLING, "account"): {"stripe_customer_id", "currency", "bill_after", *_SEEN_IN_STRIPE},
+    (BILLING, "account"): {"stripe_customer_id", "currency", "bill_after", "name", *_SEEN_IN_STRIPE},
     (OPERATOR, "invoice"): {"stripe_customer_id", "updated_at"},
     (OPERATOR, "subscription"): {"during", "kind", "currency"},
     (INGEST, "account"): _DETAILS,

@@ -30,7 +30,7 @@ from contracts.names import Activities
 from reconciliation.pauses import Heard, free_stretches
 from reconciliation.subscriptions import NEVER_SERVED, PAUSED, other_open, placed_of, served, trials
 from settings import Settings
-from storage.accounts import accounts, policies
+from storage.accounts import accounts, customers, policies
 from storage.accounts.accounts import AccountConflictError, AccountRecord, NewAccount
 from storage.accounts.subscription_faults import forget_fault, record_fault
 from storage.accounts.subscriptions import put_subscription
@@ -136,11 +136,11 @@ class AccountActivities:
             # Of several customers that name the same account, the customer with a live subscription pays.
             for found in sorted(store.accounts, key=lambda each: _live(each) is None):
                 account = await self._account(found.stripe_customer_id, found.attribution_id)
-                if account is None and not found.attribution_id:
-                    continue
-                faulty = await self._store(found, account, store.bill_after)
-                faults += faulty
-                stored += not faulty
+                if account is not None or found.attribution_id:
+                    faulty = await self._store(found, account, store.bill_after)
+                    faults += faulty
+                    stored += not faulty
+            await customers.record_names(self._db, {each.stripe_customer_id: each.name for each in store.accounts})
         return StripeAccountsStored(stored=stored, faults=faults)
 
     async def _store(self, found: StripeAccount, account: AccountRecord | None, bill_after: datetime) -> list[str]:

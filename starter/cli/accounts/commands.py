@@ -32,6 +32,7 @@ from starter.cli.imports.options import AssumeZone, DryRun, Files, FormatOption,
 from starter.cli.imports.report import ImportReport
 from storage.postgres.database import Database
 from temporal.client import connect
+from temporal.customers import NAMES_IN_THE_CLEAR
 from temporal.start import start_accounts_sync
 
 app = typer.Typer(help="Accounts: list, show, import, send, sync, policy.", no_args_is_help=True)
@@ -175,8 +176,8 @@ async def sync(
 ) -> int:
     """Import Stripe's customers that name an attribution id.
 
-    Their subscriptions are imported too, as windows. An account that is seen for the first time is never charged for
-    usage before --bill-after.
+    Their names and subscriptions are imported too, these as windows. A name that an import has given stays. An account that is
+    seen for the first time is never charged for usage before --bill-after.
     """
     since = common.parse_instant(bill_after, "--bill-after")
     handle = await _start(await connect(), since)
@@ -191,6 +192,8 @@ async def sync(
             output.complain(f"refused: {fault}")
         seen, stored = plural(result.seen, "customer"), plural(result.stored, "account")
         output.say(f"{seen} seen, {stored} stored, {len(result.faults):,} refused.")
+    if result.stored and common.settings().payload_keys is None:
+        output.complain(f"perdure: warning: {NAMES_IN_THE_CLEAR}")
     return common.ExitStatus.PARTLY if result.faults else common.ExitStatus.DONE
 
 

@@ -9,10 +9,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from billing.invoice.states import InvoiceState
+from billing.usage.details import CustomerDetails
+from billing.usage.rows import AccountRow
 from contracts import workflow_ids
 from contracts.messages.subscriptions import AccountsSyncInput, AccountsSyncResult
 from contracts.names import BILLING_QUEUE, Workflows
-from storage.accounts.accounts import AccountRecord, list_accounts
+from storage.accounts.accounts import AccountRecord, list_accounts, upsert_accounts
+from storage.lookup.naming import names_of
 from tests.e2e.subscribers import Subscribers, subscribing
 from tests.support.system import System, at
 
@@ -150,6 +153,34 @@ async def test_what_cannot_be_adopted_is_reported_and_stops_nothing_else(system:
     assert (await known(they, "team:twice")).stripe_customer_id == twice
     await they.until_windows("team:both", ("2022-05-03", None))
     await they.until_windows("team:fine")
+
+
+async def test_a_name_is_stripes_until_one_is_imported_and_is_in_two_activities_alone(
+    system: System, they: Subscribers
+) -> None:
+    named = await they.customer(attribution_id="team:named")
+    by_subscription = await they.customer()
+    await they.subscribe(by_subscription, metadata={"attribution_id": "team:subscribed"})
+    for customer, name in ((named, "Canary GmbH"), (by_subscription, "Canary AG")):
+        await system.stripe.v1.customers.update_async(customer, {"name": name})
+    await sync(system)
+    assert await names_of(system.db, ["team:named", "team:subscribed"]) == {
+        "team:named": "Canary GmbH",
+        "team:subscribed": "Canary AG",
+    }
+    handle = system.client.get_workflow_handle(workflow_ids.ACCOUNTS_SYNC)
+    holders = {
+        event.WhichOneof("attributes") async for event in handle.fetch_history_events() if "Canary" in str(event)
+    }
+    assert holders == {"activity_task_scheduled_event_attributes", "activity_task_completed_event_attributes"}
+
+    await system.stripe.v1.customers.update_async(named, {"name": "Canary SE"})
+    await sync(system)
+    assert await names_of(system.db, ["team:named"]) == {"team:named": "Canary SE"}
+    row = AccountRow(1, "team:named", None, "usd", details=CustomerDetails(name="Imported GmbH"))
+    assert await upsert_accounts(system.db, [row]) == []
+    await sync(system)
+    assert await names_of(system.db, ["team:named"]) == {"team:named": "Imported GmbH"}
 
 
 @pytest.mark.history("refilled")
