@@ -176,8 +176,8 @@ async def sync(
 ) -> int:
     """Import Stripe's customers that name an attribution id.
 
-    Their names and subscriptions are imported too, these as windows. A name that an import has given stays. An account that is
-    seen for the first time is never charged for usage before --bill-after.
+    Their names and subscriptions are imported too, these as windows. A name that an import has given stays. An account
+    that is seen for the first time is never charged for usage before --bill-after.
     """
     since = common.parse_instant(bill_after, "--bill-after")
     handle = await _start(await connect(), since)
