@@ -37,6 +37,9 @@ class ConsoleSettings(BaseSettings):
     console_connections: int = Field(
         200, ge=10, le=10_000, description="concurrent connections; beyond that the slowest one is closed"
     )
+    console_statement_seconds: int = Field(
+        60, ge=1, le=600, description="PostgreSQL ends what takes a page or a download longer than this at a time"
+    )
     console_url: str | None = Field(
         None, description="the address at which browsers reach the console, as https://billing.example.com"
     )

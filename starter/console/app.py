@@ -28,10 +28,11 @@ from starter.console.services import SERVICES, ConsoleServices
 from starter.http.connections import ConnectionLimits, Connections
 from starter.http.readiness import Readiness
 from starter.http.server import HttpServer, hide_server
-from storage.postgres.database import DatabaseUnavailableError
+from storage.postgres.database import DatabaseUnavailableError, DatabaseUnpreparedError
 
 _MOST_BYTES = 64 * 1024
 _BODY_SECONDS, _IDLE_SECONDS = 10.0, 75.0
+_AWAY = "away: postgres"
 _REQUEST_SECONDS = 600.0  # a download of a large period streams for minutes
 
 
@@ -49,6 +50,7 @@ class Console:
         self._services = services
         self._connections = Connections(limits.connections, CollectorRegistry(), "console")
         self._readiness = Readiness(self._reaches)
+        self._lacking = _AWAY
         key = services.settings.console_session_key
         self.sessions = Sessions(key.get_secret_value().encode() if key is not None else secrets.token_bytes(32))
 
@@ -86,9 +88,9 @@ class Console:
         return web.Response(text="ok\n")
 
     async def readyz(self, _request: web.Request) -> web.Response:
-        """Answer whether the database answers."""
+        """Answer whether the database answers, and lets the console read it."""
         ready = await self._readiness.now()
-        return web.Response(text="ok\n") if ready else web.Response(status=503, text="away: postgres\n")
+        return web.Response(text="ok\n") if ready else web.Response(status=503, text=f"{self._lacking}\n")
 
     async def _close(self, _app: web.Application) -> None:
         await self._services.brief.close()
@@ -96,7 +98,11 @@ class Console:
     async def _reaches(self) -> bool:
         try:
             await self._services.db.ping()
+        except DatabaseUnpreparedError:
+            self._lacking = "postgres lacks tables, or rights for this role: run `perdure db upgrade`"
+            return False
         except DatabaseUnavailableError:
+            self._lacking = _AWAY
             return False
         return True
 

@@ -39,15 +39,20 @@ class SparingLog:
         """Log a line of level ERROR."""
         self._log(logging.ERROR, message, values)
 
-    def _log(self, level: int, message: str, values: tuple[object, ...]) -> None:
+    def exception(self, message: str, *values: object) -> None:
+        """Log a line of level ERROR, with the traceback of the exception that is being handled."""
+        self._log(logging.ERROR, message, values, traceback=True)
+
+    def _log(self, level: int, message: str, values: tuple[object, ...], *, traceback: bool = False) -> None:
         now = self._clock()
         since, count = self._kinds.get(message, (now, 0))
         if now - since >= self._seconds:
             if count > self._lines:
-                self._logger.log(level, f"{message} (and %d more like this)", *values, count - self._lines)
+                more = f"{message} (and %d more like this)"
+                self._logger.log(level, more, *values, count - self._lines, exc_info=traceback)
                 self._kinds[message] = (now, 1)
                 return
             since, count = now, 0
         self._kinds[message] = (since, count + 1)
         if count < self._lines:
-            self._logger.log(level, message, *values)
+            self._logger.log(level, message, *values, exc_info=traceback)

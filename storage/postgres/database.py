@@ -22,12 +22,27 @@ _SCHEMES = ("postgresql", "postgres", "postgresql+asyncpg")
 _LIBPQ_ONLY = frozenset(["channel_binding", "connect_timeout", "gssencmode", "keepalives"])
 _CONNECT_TIMEOUT_SECONDS = 15.0
 _NO_TABLE_OR_COLUMN = frozenset(["42P01", "42703"])
+_NO_RIGHT = "42501"
 _CANCELED = "57014"
 _MIGRATE = "run `perdure db upgrade`"
+_LACKS_RIGHTS = "this login lacks rights to Perdure's tables, or DATABASE_URL names another role"
+# Every role may read the revision, and none of the rest alike.
+_PREPARED = """
+    SELECT to_regclass('claim') IS NOT NULL,
+        coalesce(has_table_privilege(to_regclass('alembic_version'), 'SELECT'), false)
+"""
 
 
 class DatabaseUnavailableError(UnavailableError):
     """The database cannot be reached, or lacks the tables: retry later, or run `perdure db upgrade`."""
+
+
+class DatabaseUnpreparedError(DatabaseUnavailableError):
+    """The database lacks tables, or this login lacks rights to them: run `perdure db upgrade`."""
+
+
+class DatabaseTooSlowError(DatabaseUnavailableError):
+    """A statement took longer than this pool allows, and the server ended it."""
 
 
 class Database:
@@ -91,10 +106,10 @@ class Database:
             async with self.engine.connect() as connection:
                 yield connection
         except DBAPIError as error:
-            reason = self._unavailable(error)
+            unavailable = self._unavailable(error)
             _without_values(error)
-            if reason:
-                raise DatabaseUnavailableError(reason) from error
+            if unavailable:
+                raise unavailable from error
             raise
         except PoolTimeoutError as error:
             raise DatabaseUnavailableError(
@@ -107,15 +122,17 @@ class Database:
         return f"PostgreSQL at {self.place} does not answer: it is stopped or too busy, or a firewall is in between"
 
     async def ping(self) -> None:
-        """Make sure that the database answers and has the tables.
+        """Make sure that the database answers and has the tables, and that this login may read them.
 
         Raises:
             DatabaseUnavailableError: it does not; the message says what to do.
         """
         async with self.transaction() as connection:
-            prepared = await connection.execute(text("SELECT to_regclass('claim') IS NOT NULL"))
-            if not prepared.scalar_one():
-                raise DatabaseUnavailableError(f"the database lacks Perdure's tables: {_MIGRATE}")
+            prepared, granted = (await connection.execute(text(_PREPARED))).one()
+            if not prepared:
+                raise DatabaseUnpreparedError(f"the database lacks Perdure's tables: {_MIGRATE}")
+            if not granted:
+                raise DatabaseUnpreparedError(f"{_LACKS_RIGHTS}: {_MIGRATE}")
 
     async def close(self) -> None:
         """Close all connections."""
@@ -133,15 +150,19 @@ class Database:
                 f"cannot connect to PostgreSQL at {self.place}: {_one_line(error)}; {_advice(error)}"
             ) from error
 
-    def _unavailable(self, error: DBAPIError) -> str | None:
+    def _unavailable(self, error: DBAPIError) -> DatabaseUnavailableError | None:
         state = getattr(error.orig, "sqlstate", None) or ""
         if state in _NO_TABLE_OR_COLUMN:
-            return f"the database lacks Perdure's tables, or has older ones: {_MIGRATE}"
+            return DatabaseUnpreparedError(f"the database lacks Perdure's tables, or has older ones: {_MIGRATE}")
+        if state == _NO_RIGHT:
+            return DatabaseUnpreparedError(f"{_LACKS_RIGHTS} ({_one_line(error.orig)}): {_MIGRATE}")
         if state == _CANCELED and self._server_settings:
-            return f"PostgreSQL at {self.place} takes too long to answer"
+            return DatabaseTooSlowError(f"PostgreSQL at {self.place} takes too long to answer")
         # 57P01-03: the server stops or starts; 08: the connection broke.
         if error.connection_invalidated or state.startswith("08") or state in ("57P01", "57P02", "57P03"):
-            return f"the connection to PostgreSQL at {self.place} was lost: {_one_line(error.orig)}"
+            return DatabaseUnavailableError(
+                f"the connection to PostgreSQL at {self.place} was lost: {_one_line(error.orig)}"
+            )
         return None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+from datetime import timedelta
 
 from settings import SettingsError
 from starter.cli import common
@@ -31,7 +32,8 @@ async def console() -> None:
     if settings.console_proxy_header is not None and not settings.console_proxy_addresses:
         raise SettingsError("CONSOLE_PROXY_HEADER needs CONSOLE_PROXY_ADDRESSES: the addresses of the proxy")
     common.log_to_stderr(settings, temporal=True)
-    db = Database(settings.need("database_url"), settings.database_pool_size)
+    longest = timedelta(seconds=settings.console_statement_seconds)
+    db = Database(settings.need("database_url"), settings.database_pool_size, longest)
     client = await connect(lazy=True, logs=True)
     services = ConsoleServices(db, settings, functools.partial(waiting_terms, settings), client, own_version())
     limits = ConsoleLimits(ConnectionLimits(settings.console_connections, request_seconds=_REQUEST_SECONDS))

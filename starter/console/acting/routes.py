@@ -30,7 +30,7 @@ from starter.console.frame import SESSIONS, page
 from starter.console.said import say
 from starter.console.services import services
 from storage.lookup.naming import names_of
-from storage.postgres.database import Database, DatabaseUnavailableError
+from storage.postgres.database import Database, DatabaseUnavailableError, DatabaseUnpreparedError
 from temporal.client import TemporalUnavailableError, reached
 from temporal.decisions import DecisionError, UnansweredDecisionError
 from temporal.sources import SourceSyncError
@@ -207,6 +207,8 @@ def _plain(error: Exception) -> str:
 def _why(error: Exception) -> str:
     if isinstance(error, RPCError):
         return "Temporal does not answer."
+    if isinstance(error, DatabaseUnpreparedError):
+        return "PostgreSQL lacks tables, or rights for the console: run `perdure db upgrade`."
     if isinstance(error, DatabaseUnavailableError):
         return "PostgreSQL does not answer."
     return f"{_plain(error)[:1].upper()}{_plain(error)[1:]}."
