@@ -90,12 +90,15 @@ class Settings(ConsoleSettings, StatementSettings):
         None, pattern=r"^acct_[A-Za-z0-9]+$", description="events of another account (Connect) are ignored"
     )
     stripe_account_key: AccountKey = Field("attribution_id", description="the metadata key that names an account")
-    stripe_activities_per_second: float = Field(
-        75.0,
+    stripe_invoices_per_second: float | None = Field(
+        None,
         gt=0,
         le=1000,
-        description="for the whole queue; an invoice needs three activities, which make four requests to four "
-        "endpoints; Stripe allows 25 requests a second per endpoint and 100 in total (25 in a sandbox)",
+        description="invoices created in Stripe a second, by all workers together: 25 if not set, 6 with a sandbox's "
+        "key; an invoice takes four requests to four endpoints",
+    )
+    stripe_activities_per_second: float | None = Field(
+        None, gt=0, le=1000, description="replaced by stripe_invoices_per_second, which is a third of it"
     )
     events_catch_up_minutes: int = Field(
         15, ge=1, le=1440, description="interval at which Stripe's events are read, in case the webhook missed some"

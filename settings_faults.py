@@ -18,6 +18,8 @@ EXAMPLES: Mapping[str, str] = {
     "stripe_webhook_secret": "whsec_...",
     "stripe_mode": "test",
     "stripe_account": "acct_1A2b3C4d5E6f7G8h",
+    "stripe_activities_per_second": "75",
+    "stripe_invoices_per_second": "25",
     "bill_after": "2022-05-01T00:00:00Z",
     "default_currency": "usd",
     "limit_invoice_amount": "usd=10000 eur=9000",

@@ -94,8 +94,11 @@ async def stripe_worker(client: Client, settings: Settings) -> AsyncIterator[Wor
         SettingsError: STRIPE_API_KEY is not set, or does not match STRIPE_MODE.
     """
     from activities.registry.stripe import stripe_activities
+    from activities.stripe.account.rate import invoices_per_second, outdated_rate
     from activities.stripe.client import close_stripe_client, make_stripe_client
 
+    if (outdated := outdated_rate(settings)) is not None:
+        logger.warning(outdated)
     stripe_client = make_stripe_client(stripe_api_key(settings), settings.stripe_api_base)
     try:
         yield Worker(
@@ -103,7 +106,7 @@ async def stripe_worker(client: Client, settings: Settings) -> AsyncIterator[Wor
             task_queue=STRIPE_QUEUE,
             activities=stripe_activities(stripe_client, settings),
             max_concurrent_activities=_MOST_STRIPE_CALLS,
-            max_task_queue_activities_per_second=settings.stripe_activities_per_second,
+            max_task_queue_activities_per_second=invoices_per_second(settings),
             disable_eager_activity_execution=True,
             **_ALIKE,
         )

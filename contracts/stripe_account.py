@@ -37,7 +37,8 @@ class StripeInspected(Message):
     `tax_status` and `undelivered` are None if the key may not read them. `undelivered`: how many of the latest
     `events_read` events some endpoint has not accepted, although they are older than a few minutes.
     `untaxed`: subscriptions on which Stripe has turned automatic tax off, of the 100 newest without it.
-    `stripe_ahead_seconds`: how far Stripe's clock differs from the worker's for certain. `scheduled_at` is by
+    `invoices_per_second`: the rate of the worker's queue; `outdated_rate`: what to write in place of the setting that
+    gave it. `stripe_ahead_seconds`: how far Stripe's clock differs from the worker's for certain. `scheduled_at` is by
     Temporal's clock.
     """
 
@@ -58,3 +59,5 @@ class StripeInspected(Message):
     tax_missing: list[str] = []
     untaxed: list[str] = []
     stripe_ahead_seconds: float = 0.0
+    invoices_per_second: float | None = None
+    outdated_rate: str | None = None

@@ -60,6 +60,7 @@ async def test_a_sound_key_has_all_rights_and_nothing_is_changed(
     assert URL in [each.url for each in found.endpoints]
     assert (found.tax_status, found.stripe_ahead_seconds, found.undelivered) == ("active", 0.0, 0)
     assert found.settings["STRIPE_MODE"] == "test"
+    assert (found.invoices_per_second, found.outdated_rate) == (25.0, None)
     sent = [json.loads(line) for line in emulator.request_log.read_text().splitlines()[before:]]
     assert [one["status"] for one in sent if one["method"] == "POST"] == [404, 404, 404]
     assert len((await stripe_client.v1.customers.list_async({"limit": 100})).data) == customers

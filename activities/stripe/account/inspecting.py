@@ -18,6 +18,7 @@ from stripe import StripeClient
 from temporalio import activity
 
 from activities.heartbeats import beating
+from activities.stripe.account.rate import invoices_per_second, outdated_rate
 from activities.stripe.client import as_dict
 from activities.stripe.events import types_wanted
 from activities.stripe.mode import mode_of_key
@@ -32,7 +33,7 @@ _REQUEST_SECONDS = 10.0
 _EVENTS = 100
 _DELIVERED_WITHIN_SECONDS = 300
 _ONE: Any = {"limit": 1}
-_PUBLISHED = ("stripe_mode", "stripe_account_key", "stripe_activities_per_second")
+_PUBLISHED = ("stripe_mode", "stripe_account_key")
 _BROKEN = (aiohttp.ClientError, TimeoutError)
 
 Ask = Callable[[Any], Awaitable[Any]]
@@ -80,6 +81,8 @@ class StripeInspection:
                 emulated=self._settings.stripe_api_base is not None,
                 api_version=stripe.api_version,
                 settings={name.upper(): str(getattr(self._settings, name) or "") for name in _PUBLISHED},
+                invoices_per_second=invoices_per_second(self._settings),
+                outdated_rate=outdated_rate(self._settings),
                 scheduled_at=activity.info().scheduled_time,
             )
             try:

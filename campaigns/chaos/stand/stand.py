@@ -34,7 +34,7 @@ PRODUCT = (*BILLING, "stripe", "webhook")
 PARTS = (*PRODUCT, "postgres", "temporal")
 _INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH")
 # Shorter waits than in production, so that a storm of a few seconds reaches the steps after them.
-_HASTE = {"FINALIZATION_POLL_SECONDS": "4", "LOG_LEVEL": "WARNING", "STRIPE_ACTIVITIES_PER_SECOND": "200"}
+_HASTE = {"FINALIZATION_POLL_SECONDS": "4", "LOG_LEVEL": "WARNING", "STRIPE_INVOICES_PER_SECOND": "200"}
 
 
 def bare_environment() -> dict[str, str]:

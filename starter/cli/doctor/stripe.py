@@ -48,6 +48,7 @@ def check_stripe(seen: StripeInspected, settings: Settings, webhook: str | None)
         return [fault("stripe.key", f"Stripe refuses or does not answer: {seen.refused}", fix, _KEY_PAGE)]
     return [
         *_key(seen, settings),
+        *_rate(seen),
         *_account(seen, settings),
         *_rights(seen),
         *_endpoint_lines(seen, webhook),
@@ -75,6 +76,15 @@ def _key(seen: StripeInspected, settings: Settings) -> Iterator[CheckFinding]:
     if "stripe_account_key" in settings.model_fields_set and key_here != key_there:
         text = f"The Stripe worker has STRIPE_ACCOUNT_KEY={key_there}, this command has {key_here}."
         yield fault("settings.stripe", text, "give both the same key", "docs/stripe-account.md#customers")
+
+
+def _rate(seen: StripeInspected) -> Iterator[CheckFinding]:
+    if seen.outdated_rate is not None:
+        instead = seen.outdated_rate.partition(": ")[2]
+        text = "The Stripe worker has STRIPE_ACTIVITIES_PER_SECOND, which is replaced."
+        yield warning("stripe.rate", text, instead, "docs/run/scaling.md")
+    elif seen.invoices_per_second is not None:
+        yield ok("stripe.rate", f"At most {seen.invoices_per_second:g} invoices a second are created in Stripe.")
 
 
 def _account(seen: StripeInspected, settings: Settings) -> Iterator[CheckFinding]:
