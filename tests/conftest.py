@@ -126,8 +126,10 @@ async def migrated_database(fresh_database: FreshDatabase) -> str:
 
 @pytest.fixture(scope="session")
 async def temporal_server(scratch: Path) -> AsyncIterator[TemporalServer]:
+    from tests.support.namespaces import AT_ONCE
+
     skipping = ("--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true")
-    server = await start_headless(scratch / "temporal.log", extra=skipping)
+    server = await start_headless(scratch / "temporal.log", extra=(*skipping, *AT_ONCE))
     yield server
     server.child.kill()  # nothing is kept
 

@@ -21,6 +21,7 @@ from devstack.servers.emulator import EmulatorServer
 from devstack.servers.temporal import TemporalServer, start_headless
 from storage.postgres.upgrade import upgrade
 from tests.support.databases import Databases
+from tests.support.namespaces import AT_ONCE
 from tests.support.system import System, running_system
 from tests.support.until import PATIENCE, until
 
@@ -279,7 +280,7 @@ class Temporals:
         self.started += 1
         timeout = ("--dynamic-config-value", 'history.defaultWorkflowTaskTimeout="2s"')
         log = self.folder / f"temporal-{self.started}.log"
-        server = await start_headless(log, extra=timeout)
+        server = await start_headless(log, extra=(*timeout, *AT_ONCE))
         return server, await Client.connect(server.address, data_converter=pydantic_data_converter)
 
     def close(self) -> None:

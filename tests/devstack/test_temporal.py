@@ -7,11 +7,16 @@ from pathlib import Path
 import aiohttp
 import pytest
 from temporalio import workflow
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.client import Client
+from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
+from temporalio.service import RPCError
 
 from devstack import ports
 from devstack.errors import StackError
-from devstack.servers.temporal import TemporalServer, find_binary, temporal_ports
+from devstack.servers.temporal import SEARCH_ATTRIBUTES, TemporalServer, find_binary, temporal_ports
+from tests.support.until import until
 
 pytestmark = pytest.mark.waits
 
@@ -40,6 +45,33 @@ async def test_workflows_outlive_a_restart(home: Path) -> None:
                 assert "<html" in await page.text()
         finally:
             server.child.kill()
+
+
+async def test_search_attributes_are_known_when_it_serves_and_soon_if_added_later(home: Path) -> None:
+    server = TemporalServer(temporal_ports(ports.reserve()), home / "log", home / "temporal.db", headless=True)
+
+    async def starts(name: str) -> bool:
+        attributes = TypedSearchAttributes([SearchAttributePair(SearchAttributeKey.for_keyword(name), "x")])
+        try:
+            await client.start_workflow(Nothing.run, id=name, task_queue="nobody", search_attributes=attributes)
+        except RPCError as error:
+            if f"no mapping defined for search attribute {name}" not in error.message:
+                raise
+            return False
+        return [each.id async for each in client.list_workflows(f'{name} = "x"')] == [name]
+
+    await server.start()
+    try:
+        client = await Client.connect(server.address)
+        for name in SEARCH_ATTRIBUTES:
+            assert await starts(name)
+        added = {"Later": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD}
+        await client.operator_service.add_search_attributes(
+            AddSearchAttributesRequest(namespace="default", search_attributes=added)
+        )
+        await until(lambda: starts("Later"), 20)
+    finally:
+        server.child.kill()
 
 
 def test_a_missing_binary_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -14,6 +14,9 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporal.client import register_search_attributes
 from tests.support.until import until
 
+AT_ONCE = ("--dynamic-config-value", "system.forceSearchAttributesCacheRefreshOnRead=true")
+"""Options of a server on which tests make namespaces: it knows a new one's search attributes without a delay."""
+
 
 async def _register(client: Client, name: str) -> None:
     """Register the namespace. A busy development server can cancel the request, whether or not it took effect."""
