@@ -104,7 +104,7 @@ FROM (
     LEFT JOIN (
         SELECT c.instance_id, beyond.since, {sums}
         JOIN (SELECT instance_id, since, run FROM audit_usage WHERE NOT claimed <@ run) AS beyond
-            ON beyond.instance_id = c.instance_id
+            ON instance_key(beyond.instance_id) = instance_key(c.instance_id)
         CROSS JOIN LATERAL (SELECT c.during * beyond.run AS during) AS part
         WHERE NOT isempty(part.during)
         GROUP BY c.instance_id, beyond.since

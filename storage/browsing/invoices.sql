@@ -28,7 +28,7 @@ AND (CAST(:text AS text) IS NULL OR i.id = ANY (ARRAY(
        OR strpos(lower(a.attribution_id), lower(:text)) > 0
        OR strpos(lower(a.name), lower(:text)) > 0
     UNION
-    SELECT c.invoice_id FROM claim AS c WHERE c.instance_id = :text
+    SELECT c.invoice_id FROM claim AS c WHERE instance_key(c.instance_id) = instance_key(CAST(:text AS text))
     UNION
     SELECT h.invoice_id FROM claim_history AS h WHERE h.instance_id = :text
 )))

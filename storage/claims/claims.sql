@@ -137,8 +137,8 @@ claimed AS MATERIALIZED (
         UNION ALL
         SELECT c.instance_id, c.during
         FROM claim AS c
-        WHERE c.instance_id = ANY (ARRAY(
-            SELECT instance_id FROM instance_payer WHERE attribution_id = ANY (CAST(:accounts AS text[]))
+        WHERE instance_key(c.instance_id) = ANY (ARRAY(
+            SELECT instance_key(instance_id) FROM instance_payer WHERE attribution_id = ANY (CAST(:accounts AS text[]))
         ))
     ) AS own
     GROUP BY own.instance_id

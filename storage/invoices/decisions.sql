@@ -52,7 +52,8 @@ free AS (
     FROM history AS h
     CROSS JOIN LATERAL unnest(
         tstzmultirange(h.during)
-        - coalesce((SELECT range_agg(c.during) FROM claim AS c WHERE c.instance_id = h.instance_id),
+        - coalesce((SELECT range_agg(c.during) FROM claim AS c
+                    WHERE instance_key(c.instance_id) = instance_key(h.instance_id)),
                    '{}'::tstzmultirange)
     ) AS piece (during)
 ),

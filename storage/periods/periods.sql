@@ -160,7 +160,8 @@ CROSS JOIN LATERAL (
     SELECT CAST(extract(epoch FROM coalesce(sum(upper(piece) - lower(piece)), interval '0')) * 1000000
                 AS bigint) AS duration_us
     FROM unnest(reasons.during - coalesce(
-        (SELECT range_agg(c.during) FROM claim AS c WHERE c.instance_id = reasons.instance_id), '{}'::tstzmultirange
+        (SELECT range_agg(c.during) FROM claim AS c WHERE instance_key(c.instance_id) = instance_key(reasons.instance_id)),
+        '{}'::tstzmultirange
     )) AS piece
 ) AS rest
 WHERE reasons.always OR rest.duration_us > 0

@@ -63,7 +63,7 @@ claimed AS MATERIALIZED (
                 ELSE 'open'
            END AS fate
     FROM (SELECT DISTINCT instance_id FROM chosen) AS chosen
-    JOIN claim AS c USING (instance_id)
+    JOIN claim AS c ON instance_key(c.instance_id) = instance_key(chosen.instance_id)
     JOIN invoice AS i ON i.id = c.invoice_id
 ),
 rest AS (

@@ -60,7 +60,7 @@ changing AS MATERIALIZED (
 DELETE FROM new_fact AS f
 USING changing
 WHERE changing.position = f.position
-  AND (EXISTS (SELECT FROM claim AS c WHERE c.instance_id = changing.id)
+  AND (EXISTS (SELECT FROM claim AS c WHERE instance_key(c.instance_id) = instance_key(changing.id))
        OR EXISTS (SELECT FROM claim_history AS h WHERE h.instance_id = changing.id))
 RETURNING f.line, f.id,
     CASE WHEN changes_workspace THEN 'workspace_id' ELSE 'project_id' END AS "column",

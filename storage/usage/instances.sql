@@ -199,7 +199,7 @@ WITH judged AS (
                AND (coalesce(w.attribution_id, '') <> '' OR EXISTS (
                    SELECT FROM claim AS c
                    JOIN instance_segment AS s USING (instance_id)
-                   WHERE c.instance_id = b.id AND coalesce(s.attribution_id, '') = '' AND c.during && s.during
+                   WHERE instance_key(c.instance_id) = instance_key(b.id) AND coalesce(s.attribution_id, '') = '' AND c.during && s.during
                )) AS keeps_account,
            keeps_terms AND coalesce(nullif(w.workspace_class, ''), :default_class)
                <> coalesce(nullif(b.workspace_class, ''), :default_class) AS keeps_class,
@@ -208,7 +208,7 @@ WITH judged AS (
     JOIN workspace_instance AS w ON w.id = b.id
     CROSS JOIN LATERAL (
         SELECT NOT CAST(:correct AS boolean) AND NOT {restarts} AS keeps_terms,
-               EXISTS (SELECT FROM claim AS c WHERE c.instance_id = b.id)
+               EXISTS (SELECT FROM claim AS c WHERE instance_key(c.instance_id) = instance_key(b.id))
                OR EXISTS (SELECT FROM claim_history AS h WHERE h.instance_id = b.id) AS claimed
     ) AS given
     WHERE (w.attribution_id, w.workspace_id, w.project_id, w.workspace_class, w.quantity)

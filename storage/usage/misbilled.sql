@@ -17,7 +17,7 @@ WITH claimed AS (
     {columns}
     FROM claim AS c
     JOIN invoice AS i ON i.id = c.invoice_id
-    WHERE c.instance_id = ANY (CAST(:instances AS text[]))
+    WHERE instance_key(c.instance_id) = ANY (ARRAY(SELECT instance_key(id) FROM unnest(CAST(:instances AS text[])) AS id))
       AND i.state NOT IN ({dead})
 ),
 {reasons};

@@ -69,7 +69,8 @@ suspect AS (
           AND NOT isempty(
               tstzmultirange(judged.during * tstzrange(CAST(:first_rate AS timestamptz), NULL))
               - coalesce(judged.rated, '{}')
-              - coalesce((SELECT range_agg(c.during) FROM claim AS c WHERE c.instance_id = judged.instance_id), '{}')
+              - coalesce((SELECT range_agg(c.during) FROM claim AS c
+                          WHERE instance_key(c.instance_id) = instance_key(judged.instance_id)), '{}')
           )
         UNION ALL
         SELECT 'unknown_account', judged.attribution_id

@@ -16,7 +16,8 @@ from tests.storage.audits import CARD, A, B, audit, billed_world, reported
 from tests.storage.usage import execute, june, may
 
 CONSTRAINT = (
-    "ALTER TABLE claim ADD CONSTRAINT claim_never_twice EXCLUDE USING gist (instance_id WITH =, during WITH &&)"
+    "ALTER TABLE claim ADD CONSTRAINT claim_never_twice "
+    "EXCLUDE USING gist (instance_key(instance_id) WITH =, during WITH &&)"
 )
 DROP = "ALTER TABLE claim DROP CONSTRAINT claim_never_twice"
 N = Check.NEVER_TWICE
@@ -48,7 +49,10 @@ async def test_the_constraint_is_missed(unguarded: Database) -> None:
 
 @pytest.mark.parametrize(
     "other",
-    ["(instance_id WITH =, during WITH &&) WHERE (line_no > 1)", "(line_no WITH =, during WITH &&, invoice_id WITH =)"],
+    [
+        "(instance_key(instance_id) WITH =, during WITH &&) WHERE (line_no > 1)",
+        "(line_no WITH =, during WITH &&, invoice_id WITH =)",
+    ],
 )
 async def test_a_constraint_of_another_form_is_none(unguarded: Database, other: str) -> None:
     await execute(unguarded, f"ALTER TABLE claim ADD CONSTRAINT claim_never_twice EXCLUDE USING gist {other}")

@@ -44,8 +44,12 @@ async def test_metadata_and_migrations_agree(fresh_database: FreshDatabase) -> N
     migrated, described = Database(url), Database(await fresh_database())
     async with migrated.transaction() as connection:
         by_migrations = await _catalog(connection)
+        instance_key = (
+            await connection.execute(text("SELECT pg_get_functiondef('instance_key'::regproc)"))
+        ).scalar_one()
     async with described.transaction() as connection:
         await connection.execute(text("CREATE EXTENSION btree_gist"))
+        await connection.execute(text(instance_key))
         await connection.run_sync(METADATA.create_all)
         by_metadata = await _catalog(connection)
     await migrated.close()

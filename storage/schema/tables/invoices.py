@@ -188,7 +188,9 @@ CLAIM = Table(
         "AND lower_inc(during) AND NOT upper_inc(during)",
         name="claim_during_form",
     ),
-    ExcludeConstraint(("instance_id", "="), ("during", "&&"), using="gist", name="claim_never_twice"),
+    ExcludeConstraint(
+        (text("instance_key(instance_id)"), "="), ("during", "&&"), using="gist", name="claim_never_twice"
+    ),
     Index("claim_invoice_id", "invoice_id"),
 )
 
