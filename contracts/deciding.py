@@ -51,10 +51,14 @@ class CreditRequested(Message):
 
 
 class ChangePolicy(Message):
-    """Changes of an account's policy, by the setting's name: a value, `default`, or `off`."""
+    """Changes of an account's policy, by the setting's name: a value, `default`, or `off`.
+
+    `seen`: settings as the person has seen them; if one of them has changed, nothing is changed.
+    """
 
     attribution_id: str
     changes: dict[str, str] = Field(default_factory=dict)
+    seen: dict[str, str] = Field(default_factory=dict)
     by: str
     reason: str = ""
     place: DecidedFrom = HERE

@@ -56,7 +56,7 @@ async def change_policy(client: Client, asked: ChangePolicy) -> bool:
     """Have an account's policy changed. Returns whether anything is different.
 
     Raises:
-        InputError: a value is malformed.
+        InputError: a value is malformed, or a setting is no longer what was seen.
         DecisionError: there is no such account, or no worker answers.
         RPCError: Temporal cannot be reached.
     """

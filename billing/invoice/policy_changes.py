@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from billing.errors import InputError
 from billing.invoice.policy import AccountLimit, AccountPolicy, ChargeOn, Finalization, FreeTime
-from billing.money import parse_amount
+from billing.money import parse_amount, to_major
 
 LIMITS = {f"limit_{limit}": limit for limit in AccountLimit}
 """The limits of an account, by the names of their settings."""
@@ -25,6 +25,17 @@ _E = TypeVar("_E", bound=StrEnum)
 def in_words(changes: Mapping[str, str]) -> str:
     """Return the changes as a person reads them: `finalization approval, limit-amount 12.50`."""
     return ", ".join(f"{name.replace('_', '-')} {value}" for name, value in sorted(changes.items()))
+
+
+def as_written(own: AccountPolicy, currency: str) -> dict[str, str]:
+    """Return every setting as a person writes it, by its name in `SETTINGS`."""
+    return {name: _written(own, name, currency) for name in SETTINGS}
+
+
+def changed_since(own: AccountPolicy, seen: Mapping[str, str], currency: str) -> dict[str, str]:
+    """Return the settings that are no longer as a person has seen them, as they are now."""
+    now = as_written(own, currency)
+    return {name: now[name] for name, value in seen.items() if name in now and now[name] != value}
 
 
 def changed_policy(own: AccountPolicy, given: Mapping[str, str], currency: str) -> AccountPolicy:
@@ -44,6 +55,17 @@ def changed_policy(own: AccountPolicy, given: Mapping[str, str], currency: str) 
     changed = {LIMITS[name] for name in given if name in LIMITS}
     off = {LIMITS[name] for name, value in given.items() if value in _words(name) - {_DEFAULT}}
     return replace(own, **parsed, limits_off=own.limits_off - changed | off)
+
+
+def _written(own: AccountPolicy, name: str, currency: str) -> str:
+    if name in LIMITS and LIMITS[name] in own.limits_off:
+        return _OFF
+    value = getattr(own, name)
+    if value is None:
+        return _DEFAULT
+    if name == "limit_amount":
+        return format(to_major(value, currency), "f")
+    return str(value) if isinstance(value, StrEnum) else format(value, "f")
 
 
 def _words(name: str) -> set[str]:

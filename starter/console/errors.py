@@ -73,7 +73,7 @@ async def in_the_frame(request: web.Request, handler: Handler) -> web.StreamResp
 
 
 def in_words(error: UnavailableError) -> str:
-    """Return what is away, and what to do. The log says more: an address is nothing for whoever can ask for a page."""
+    """Return what is away, and what to do. The log says more: an address is not for all who can ask for a page."""
     if isinstance(error, DatabaseUnpreparedError):
         return _UNPREPARED
     if isinstance(error, DatabaseTooSlowError):

@@ -6,15 +6,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.decided import HERE, DecidedFrom
-from billing.errors import PermanentError, UnknownNameError
+from billing.errors import InputError, PermanentError, UnknownNameError
 from billing.invoice.policy import AccountPolicy
-from billing.invoice.policy_changes import changed_policy, in_words
+from billing.invoice.policy_changes import changed_policy, changed_since, in_words
 from storage.decisions.trail import DecisionKind, record_decision
 from storage.postgres.database import Database
 from storage.postgres.rows import record
@@ -67,15 +68,18 @@ async def change_policy(
     attribution_id: str,
     changes: Mapping[str, str],
     *,
+    seen: Mapping[str, str] = MappingProxyType({}),
     by: str,
     reason: str = "",
     place: DecidedFrom = HERE,
 ) -> bool:
     """Change an account's own policy, as `changed_policy`, and record who did. Returns whether anything is different.
 
+    `seen`: settings as the person has seen them, as `as_written`.
+
     Raises:
         UnknownAccountError: the account is unknown.
-        InputError: a value is malformed. Nothing was changed.
+        InputError: a value is malformed, or a setting is no longer what was seen. Nothing was changed.
     """
     async with db.transaction() as connection:
         locked = await connection.execute(statement("accounts/policies", "lock"), {"attribution_id": attribution_id})
@@ -88,6 +92,10 @@ async def change_policy(
         after = changed_policy(before, changes, currency)
         if after == before:
             return False
+        if different := changed_since(before, seen, currency):
+            raise InputError(
+                f"the policy of {attribution_id} has changed since to {in_words(different)}: check it again"
+            )
         await _write(connection, attribution_id, after)
         why = in_words(changes) + (f": {reason}" if reason else "")
         await record_decision(connection, DecisionKind.POLICY, attribution_id, by=by, reason=why, place=place)

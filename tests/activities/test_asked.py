@@ -84,6 +84,26 @@ async def test_a_policy_is_changed_once(db: Database, env: ActivityEnvironment, 
     assert len(await trail(db)) == 1
 
 
+async def test_a_policy_that_was_changed_since_it_was_seen_is_left_alone(
+    db: Database, env: ActivityEnvironment, asked: AskedActivities
+) -> None:
+    """Two people see the default limit; the second one hears what the first has made of it."""
+    await add_account(db)
+    first = ChangePolicy(
+        attribution_id="team:a", changes={"limit_amount": "50"}, seen={"limit_amount": "default"}, by="bob"
+    )
+    second = first.model_copy(update={"changes": {"limit_amount": "100"}, "by": "ann"})
+    unrelated = second.model_copy(update={"changes": {"charge_on": "own"}, "seen": {"charge_on": "default"}})
+    assert (await env.run(asked.policy, first)).changed
+    error = await refused(env, asked.policy, second)
+    assert error.type == "InputError"
+    assert error.message == "the policy of team:a has changed since to limit-amount 50.00: check it again"
+    assert (await env.run(asked.policy, unrelated)).changed
+    assert not (await env.run(asked.policy, first)).changed  # the worker died after the commit
+    assert (await read_policy(db, "team:a")).limit_amount == 5000
+    assert [each[2] for each in await trail(db)] == ["bob", "ann"]
+
+
 async def test_a_warning_is_accepted_and_withdrawn_once(
     db: Database, env: ActivityEnvironment, asked: AskedActivities
 ) -> None:

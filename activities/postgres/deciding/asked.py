@@ -77,11 +77,18 @@ class AskedActivities:
         """Change an account's policy.
 
         Raises:
-            ApplicationError: non-retryable if there is no such account, or a value is malformed.
+            ApplicationError: non-retryable if there is no such account, a value is malformed, or the policy is no
+                longer as the person has seen it.
         """
         async with _answered():
             changed = await change_policy(
-                self._db, asked.attribution_id, asked.changes, by=asked.by, reason=asked.reason, place=asked.place
+                self._db,
+                asked.attribution_id,
+                asked.changes,
+                seen=asked.seen,
+                by=asked.by,
+                reason=asked.reason,
+                place=asked.place,
             )
             return Recorded(changed=changed)
 

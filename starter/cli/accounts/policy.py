@@ -8,7 +8,7 @@ from typing import Any
 
 from activities.postgres.scopes import policy_of
 from billing.invoice.policy import AccountPolicy, FreeTime, Policy
-from billing.invoice.policy_changes import LIMITS, SETTINGS, changed_policy
+from billing.invoice.policy_changes import LIMITS, SETTINGS, as_written, changed_policy
 from billing.money import format_amount
 from contracts.deciding import ChangePolicy
 from settings import Settings
@@ -28,7 +28,8 @@ async def change_policy(
     `decided`: who changes them, and why.
 
     Raises:
-        InputError: there is no such account, or a value is malformed. Nothing was changed.
+        InputError: there is no such account, a value is malformed, or somebody else changes the same setting at the
+            same time. Nothing was changed.
         DecisionError: no worker answers.
     """
     account = await accounts.get_account(db, await account_id(db, attribution_id))
@@ -38,7 +39,9 @@ async def change_policy(
     given = {name: value for name, value in changes.items() if value is not None}
     if given and changed_policy(own, given, account.currency) != own:
         by, reason = decided
-        order = ChangePolicy(attribution_id=attribution_id, changes=given, by=by, reason=reason)
+        now = as_written(own, account.currency)
+        seen = {name: now[name] for name in given}
+        order = ChangePolicy(attribution_id=attribution_id, changes=given, seen=seen, by=by, reason=reason)
         await ask_to_change_policy(await connect(), order)
         own = await policies.read_policy(db, attribution_id)
     return policy_document(attribution_id, account.currency, own, own.over(policy_of(settings), account.currency))

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from billing.attribution import parse_attribution_id
 from billing.errors import InputError
 from billing.invoice.policy import AccountPolicy, ChargeOn, Finalization, FreeTime
-from billing.invoice.policy_changes import LIMITS, SETTINGS, changed_policy, in_words
-from billing.money import to_major
+from billing.invoice.policy_changes import SETTINGS, as_written, changed_policy, in_words
 from contracts.deciding import ChangePolicy
 from starter.acting.plans import Plan
 from starter.console.acting.action import ActionField, ActResult, Given, Proposal
@@ -43,7 +42,7 @@ class ChangeAccountPolicy:
     async def propose(self, at: ConsoleServices, given: Given) -> Proposal:
         """Return the settings, as they are or as they are filled in."""
         account, currency, own = await _find(at, given)
-        now = _texts(own, currency)
+        now = as_written(own, currency)
         fields = [
             ActionField(name, _LABELS[name], value=_shown(given, name, now[name]), choices=_choices(name))
             for name in SETTINGS
@@ -57,16 +56,16 @@ class ChangeAccountPolicy:
         """Have the billing worker record what is different."""
         account, currency, own = await _find(at, given)
         to = f"/accounts/{account}"
-        now = _texts(own, currency)
+        now = as_written(own, currency)
         filled = {name: given.text(name) for name in SETTINGS if given.text(name)}
         if all(value == now[name] for name, value in filled.items()):
             return ActResult(_SAME, to, "note")
-        _check_seen(account, given, now)
-        changes = {name: value for name, value in filled.items() if value != now[name]}
+        seen = {name: given.text(f"{_SEEN}{name}") for name in SETTINGS}
+        changes = {name: value for name, value in filled.items() if value != seen[name]}
         if changed_policy(own, changes, currency) == own:
             return ActResult(_SAME, to, "note")
         order = ChangePolicy(
-            attribution_id=account, changes=changes, by=given.by, reason=given.reason, place=given.place
+            attribution_id=account, changes=changes, seen=seen, by=given.by, reason=given.reason, place=given.place
         )
         await asking.change_policy(at.temporal, order)
         return ActResult(f"The policy is changed by {given.by}: {in_words(changes)}.", to)
@@ -80,17 +79,6 @@ async def _find(at: ConsoleServices, given: Given) -> tuple[str, str, AccountPol
     return account, found.currency, await policies.read_policy(at.db, account)
 
 
-def _check_seen(account: str, given: Given, now: Mapping[str, str]) -> None:
-    """Refuse a form that was filled in before somebody else changed the policy.
-
-    Raises:
-        InputError: a setting is no longer what the person has seen.
-    """
-    changed = {name: value for name, value in now.items() if value != given.text(f"{_SEEN}{name}")}
-    if changed:
-        raise InputError(f"the policy of {account} has changed since to {in_words(changed)}: check it again")
-
-
 def _shown(given: Given, name: str, now: str) -> str:
     """Return what a field begins with: what the person has changed in it, else the present value."""
     filled = given.text(name)
@@ -99,19 +87,3 @@ def _shown(given: Given, name: str, now: str) -> str:
 
 def _choices(name: str) -> list[tuple[str, str]]:
     return [(value, value.replace("_", " ")) for value in _CHOICES.get(name, ())]
-
-
-def _texts(own: AccountPolicy, currency: str) -> dict[str, str]:
-    return {name: _text(own, name, currency) for name in SETTINGS}
-
-
-def _text(own: AccountPolicy, name: str, currency: str) -> str:
-    """Return a setting as a person writes it."""
-    if name in LIMITS and LIMITS[name] in own.limits_off:
-        return "off"
-    value = getattr(own, name)
-    if value is None:
-        return _DEFAULT
-    if name == "limit_amount":
-        return format(to_major(value, currency), "f")
-    return str(value) if name in _CHOICES else format(value, "f")
