@@ -15,7 +15,7 @@ class AwaitingInvoice:
     """An invoice that waits for an approval. Amounts are in minor units.
 
     `reason`: why a limit holds it; None if it waits because of its policy. `previous`: the account's live invoices of
-    the month before in the same currency; None if there is none.
+    the month before in the same currency; None if there is none. `waits`: how many of the period wait in all.
     """
 
     key: str
@@ -25,14 +25,15 @@ class AwaitingInvoice:
     reason: str | None
     previous: int | None
     account_name: str | None = None
+    waits: int = 1
 
 
-async def awaiting_of(db: Database, period: BillingPeriod) -> list[AwaitingInvoice]:
-    """Return the invoices of a period that wait for an approval or that a limit holds, by key.
+async def awaiting_of(db: Database, period: BillingPeriod, most: int | None = None) -> list[AwaitingInvoice]:
+    """Return the invoices of a period that wait for an approval or that a limit holds, by key, or the first ones.
 
     Those that were edited in Stripe are not among them: each is a decision of its own.
     """
-    months = {"period": str(period), "previous": str(period.previous())}
+    asked = {"period": str(period), "previous": str(period.previous()), "most": most}
     async with db.transaction(read_only=True) as connection:
-        rows = await connection.execute(statement("invoices/awaiting", "awaiting"), months)
+        rows = await connection.execute(statement("invoices/awaiting", "awaiting"), asked)
         return [record(AwaitingInvoice, row) for row in rows]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from billing.attribution import parse_attribution_id
@@ -22,6 +23,9 @@ from storage.decisions.trail import DecisionKind
 from storage.invoices.awaiting import AwaitingInvoice, awaiting_of
 from temporal.decisions import approve_period, go_without_source
 from temporal.start import start_period
+
+MOST_AT_ONCE = 200
+"""How many invoices are approved at once."""
 
 
 class RunPeriod:
@@ -90,13 +94,20 @@ class ReleasePeriod:
 
 
 class ApproveAll:
-    """Approve all invoices of a period that wait for it, at the amounts that the person has seen."""
+    """Approve all invoices of a period that wait for it, at the amounts that the person has seen.
+
+    The first ones if they are many: as many as are approved while a browser waits.
+    """
 
     async def propose(self, at: ConsoleServices, given: Given) -> Proposal:
         """Return which invoices are approved, each with the month before."""
         period, waiting = await self._find(at, given)
         seen = ActionField("seen", kind="hidden", value=_digest(waiting))
         plan = awaiting_plan(period, waiting)
+        if more := waiting[0].waits - len(waiting):
+            waits = "waits: approve it" if more == 1 else "wait: approve them"
+            effects = f"{plan.effects} {plural(more, 'more invoice')} of {period} {waits} next."
+            plan = replace(plan, effects=effects)
         return Proposal(plan, plan.action, f"/periods/{period}", "required", fields=[seen])
 
     async def carry_out(self, at: ConsoleServices, given: Given) -> ActResult:
@@ -106,6 +117,8 @@ class ApproveAll:
             raise InputError(f"other invoices of {period} wait now, or other amounts: check them again")
         refused = await approve_each(at.temporal, waiting, given.by, given.reason, given.place)
         said = f"{plural(len(waiting) - len(refused), 'invoice')} of {period} approved by {given.by}."
+        if more := waiting[0].waits - len(waiting):
+            said = f"{said} {more:,} more {'waits' if more == 1 else 'wait'}."
         if not refused:
             return ActResult(said, f"/periods/{period}")
         key, why = next(iter(refused.items()))
@@ -113,7 +126,7 @@ class ApproveAll:
 
     async def _find(self, at: ConsoleServices, given: Given) -> tuple[BillingPeriod, list[AwaitingInvoice]]:
         period = BillingPeriod.parse(given.subject)
-        if waiting := await awaiting_of(at.db, period):
+        if waiting := await awaiting_of(at.db, period, MOST_AT_ONCE):
             return period, waiting
         raise InputError(f"no invoice of {period} waits for an approval")
 

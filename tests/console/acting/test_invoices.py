@@ -11,6 +11,7 @@ from sqlalchemy import text
 from billing.invoice.policy import AccountPolicy, Finalization
 from billing.invoice.policy_changes import SETTINGS
 from billing.invoice.states import InvoiceState
+from starter.console.acting import periods
 from storage.accounts import policies
 from storage.decisions.trail import list_decisions
 from storage.invoices.credit_notes import CreditNoteRecord, credit_notes_of
@@ -198,8 +199,9 @@ async def _move(owner: Database, key: str, period: str) -> None:
 
 
 async def test_all_that_wait_are_approved_at_the_amounts_that_were_seen(
-    system: System, operator: Operator, team: str
+    system: System, operator: Operator, team: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """So many at a time as are approved while the browser waits."""
     june = "2022-06"
     for name in (team, f"{team}-b"):
         if name != team:
@@ -213,9 +215,17 @@ async def test_all_that_wait_are_approved_at_the_amounts_that_were_seen(
     stale = FilledForm(form.action, {**form.fields, "seen": "x"})
     seen, _ = await operator.send(stale, reason="checked")
     assert (seen.status, "check them again" in seen.text) == (409, True)
-    _, form = await operator.open(f"/act/approve-all?subject={june}")
+    with monkeypatch.context() as few:
+        few.setattr(periods, "MOST_AT_ONCE", 1)
+        page, form = await operator.open(f"/act/approve-all?subject={june}")
+        for shown in (f"Approve 1 invoice of {june}", "8.64 USD", f"1 more invoice of {june} waits: approve it next"):
+            assert shown in page.text
+        _, said = await operator.send(form, reason="checked")
+        assert said == f"1 invoice of {june} approved by jane. 1 more waits."
+    page, form = await operator.open(f"/act/approve-all?subject={june}")
+    assert "more invoice" not in page.text
     seen, said = await operator.send(form, reason="checked")
-    assert said == f"2 invoices of {june} approved by jane."
+    assert said == f"1 invoice of {june} approved by jane."
     for name in (team, f"{team}-b"):
         await system.until_state(f"{june}/{name}/period", S.BILLED)
         assert await trail(system, f"{june}/{name}/period") == [by_jane("approve", "checked")]
