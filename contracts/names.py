@@ -99,6 +99,7 @@ class Activities:
     RECORD_CUSTOMER = "record_customer"
     RECORD_DRAFT = "record_draft"
     SETTLE_INVOICE = "settle_invoice"
+    SETTLE_BILLED = "settle_billed"
     BLOCK_INVOICE = "block_invoice"
     RESUME_INVOICE = "resume_invoice"
     APPROVE_INVOICE = "approve_invoice"
@@ -143,6 +144,7 @@ class Activities:
     """What the key may do, and how the account is set up."""
 
     ENSURE_CUSTOMER = "ensure_customer"
+    BILL_STRIPE_INVOICE = "bill_stripe_invoice"
     CREATE_STRIPE_INVOICE = "create_stripe_invoice"
     FINALIZE_STRIPE_INVOICE = "finalize_stripe_invoice"
     FILL_STRIPE_DRAFT = "fill_stripe_draft"

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from contracts.names import CUSTOMER_UPDATED
 
+INVOICE_FINALIZED = "invoice.finalized"
+INVOICE_PAID = "invoice.paid"
+PAYMENT_FAILED = "invoice.payment_failed"
 INVOICE_EVENTS = frozenset(
     [
-        "invoice.finalized",
+        INVOICE_FINALIZED,
         "invoice.finalization_failed",
-        "invoice.paid",
-        "invoice.payment_failed",
+        INVOICE_PAID,
+        PAYMENT_FAILED,
         "invoice.payment_succeeded",
         "invoice.marked_uncollectible",
         "invoice.voided",

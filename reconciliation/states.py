@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from billing.invoice.policy import WAITS_FOR_STRIPE
@@ -9,8 +10,11 @@ from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import DEAD, InvoiceState
 from contracts.messages.holds import Hold
 from contracts.messages.invoices import StripeInvoiceSnapshot
+from reconciliation.event_routing import is_satisfied
+from reconciliation.event_types import INVOICE_FINALIZED, INVOICE_PAID, PAYMENT_FAILED
 
 _S = InvoiceState
+_REACHED = {"open": _S.BILLED, "paid": _S.PAID}
 _UNBILLED = frozenset({_S.CLAIMED, _S.DRAFT, _S.FINALIZED})
 
 StatePath = list[tuple[InvoiceState, datetime]]
@@ -33,6 +37,23 @@ def states_to_reach(record: InvoiceRecord, snapshot: StripeInvoiceSnapshot, now:
         return path
     reached = {_S.FINALIZED, _S.BILLED, record.state}
     return [(state, at) for state, at in path if state not in reached]
+
+
+def awaited(snapshot: StripeInvoiceSnapshot) -> frozenset[str]:
+    """Return the types of the events that Stripe sends of what its answer to a finalization holds."""
+    paid = snapshot.status == "paid"
+    last = INVOICE_PAID if paid else PAYMENT_FAILED if snapshot.attempt_count > 0 else INVOICE_FINALIZED
+    return frozenset({INVOICE_FINALIZED, last})
+
+
+def covers(snapshot: StripeInvoiceSnapshot, events: Sequence[str]) -> bool:
+    """Return whether Stripe's invoice holds all that its events since its creation report, by their types.
+
+    Each failed payment is an attempt, so that as many events of it as attempts report nothing new.
+    """
+    others = [each for each in events if each != PAYMENT_FAILED]
+    failed = len(events) - len(others)
+    return failed <= snapshot.attempt_count and is_satisfied(others, _REACHED.get(snapshot.status))
 
 
 def is_released(record: InvoiceRecord, snapshot: StripeInvoiceSnapshot) -> bool:

@@ -31,6 +31,7 @@ from contracts.messages.invoices import (
     StripeInvoiceOrder,
     StripeLine,
 )
+from contracts.messages.one_step.billed import SettleBilled
 from contracts.names import Activities
 from reconciliation.books import check_report, check_stripe
 from reconciliation.figures import expected_figures
@@ -88,7 +89,7 @@ class InvoiceActivities:
                 )
                 await store.record_report(self._db, record.key, published.report_id)
                 record = await self._record(ref.invoice_key)
-            return await self._order(record)
+            return self._order(record, await self._pauses(record))
 
     @activity.defn(name=Activities.RECORD_CUSTOMER)
     async def record_customer(self, found: CustomerFound) -> CustomerFound:
@@ -135,6 +136,13 @@ class InvoiceActivities:
             waiting = await store.waiting_for_currency(self._db, record.attribution_id)
             return loaded.model_copy(update={"waiting": waiting})
 
+    @activity.defn(name=Activities.SETTLE_BILLED)
+    async def settle_billed(self, order: SettleBilled) -> LoadedInvoice:
+        """Record what the one Stripe step made, then reconcile with its answer."""
+        created = order.billed.created
+        await self.record_draft(created)
+        return await self.reconcile(ReconcileInvoice(invoice_key=created.invoice_key, snapshot=order.billed.snapshot))
+
     @activity.defn(name=Activities.BLOCK_INVOICE)
     async def block(self, block: BlockInvoice) -> LoadedInvoice:
         """Block the invoice: it waits for an operator."""
@@ -176,6 +184,7 @@ class InvoiceActivities:
     async def _brief(self, record: InvoiceRecord) -> InvoiceBrief:
         expected = expected_figures(record)
         known = await self._pauses(record)
+        in_one_step = record.is_plain and not known and _off_step(record) is None
         return InvoiceBrief(
             invoice_key=record.key,
             attribution_id=record.attribution_id,
@@ -204,11 +213,12 @@ class InvoiceActivities:
             replaces=record.replaces_stripe_invoice_id,
             paused_subscription=_paused_now(known),
             pauses=known,
+            in_one_step=in_one_step,
+            order=self._order(record, known) if in_one_step and record.report_id is not None else None,
         )
 
-    async def _order(self, record: InvoiceRecord) -> StripeInvoiceOrder:
+    def _order(self, record: InvoiceRecord, known: list[CollectionPause]) -> StripeInvoiceOrder:
         assert record.report_id is not None
-        known = await self._pauses(record)
         send = self._settings.collection_method == "send_invoice"
         start = record.service_start or BillingPeriod.parse(record.billing_period).start(self._settings.zone)
         return StripeInvoiceOrder(
@@ -250,9 +260,14 @@ def _paused_now(known: list[CollectionPause]) -> str | None:
     return next((each.stripe_subscription_id for each in known if each.ended is None), None)
 
 
+def _off_step(record: InvoiceRecord) -> int | None:
+    """Return an amount that Stripe cannot charge: the invoice was claimed before they were rounded."""
+    return misfit([line.rated for line in record.lines], record.currency)
+
+
 def _check_chargeable(record: InvoiceRecord) -> None:
-    """Refuse to put amounts on an invoice that Stripe cannot charge: it was claimed before they were rounded."""
-    off = misfit([line.rated for line in record.lines], record.currency)
+    """Refuse to put amounts on an invoice that Stripe cannot charge."""
+    off = _off_step(record)
     if off is not None and record.state is InvoiceState.CLAIMED:
         least = format_amount(step_of(record.currency), record.currency)
         raise StripeRefusedError(

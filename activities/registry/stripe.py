@@ -19,6 +19,7 @@ from activities.stripe.customers import StripeCustomerActivities
 from activities.stripe.drafts import StripeDraftActivities
 from activities.stripe.events import StripeEventActivities
 from activities.stripe.invoices import StripeInvoiceActivities
+from activities.stripe.invoicing.one_step import StripeBillingActivities
 from activities.stripe.payments import StripeDisputeActivities, StripeRefundActivities
 from settings import Settings
 
@@ -28,6 +29,7 @@ def stripe_activities(client: StripeClient, settings: Settings) -> list[Callable
     finder = CustomerFinder(client, settings.stripe_account_key)
     return activities_of(
         StripeInvoiceActivities(client, settings.stripe_mode),
+        StripeBillingActivities(client, settings.stripe_mode),
         StripeDraftActivities(client, settings.stripe_mode, settings.stripe_account_key),
         StripeCustomerActivities(client, finder),
         StripeCustomerChecks(client, finder),

@@ -67,6 +67,13 @@ def stored_failure(error: stripe.StripeError) -> str | None:
     return headers.get("original-request") if failed else None
 
 
+def is_refused(error: stripe.StripeError) -> bool:
+    """Return whether Stripe would refuse the same request again."""
+    if error.http_status in (_CONFLICT, _TOO_MANY) or isinstance(error, stripe.RateLimitError):
+        return False
+    return isinstance(error, stripe.InvalidRequestError | stripe.IdempotencyError | stripe.CardError)
+
+
 def foreign_key(stripe_invoice_id: str, stripe_customer_id: str | None) -> ApplicationError:
     """Return the retryable error for a key that sees neither our invoice nor its customer.
 
@@ -96,8 +103,7 @@ def _mapped(error: stripe.StripeError, made: list[StripeInvoiceCreated]) -> Appl
         # More callers than slots: spread them, wider with each attempt.
         attempt = min(activity.info().attempt, 15)
         return ApplicationError(text, type="StripeRateLimit", next_retry_delay=_RATE_LIMIT_PAUSE * attempt)
-    refused = isinstance(error, stripe.InvalidRequestError | stripe.IdempotencyError | stripe.CardError)
-    if refused and error.http_status != _CONFLICT:
+    if is_refused(error):
         held = [Hold(held_as=BlockedKind.CURRENCY, reason=text)] if _COMBINED in text else []
         return ApplicationError(text, *made, *held, type="StripeRefusedError", non_retryable=True)
     return ApplicationError(text, type="StripeUnavailable")

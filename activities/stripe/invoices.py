@@ -11,15 +11,15 @@ from temporalio import activity
 
 from activities.stripe.client import as_dict, keyed, metadata_of
 from activities.stripe.errors import stripe_step
-from activities.stripe.gateway import LINES_A_REQUEST, StripeInvoices, key_may_be_gone, post_once
+from activities.stripe.gateway import StripeInvoices, key_may_be_gone, post_once
 from activities.stripe.invoice_data import (
     check_draft,
     found_finalized,
-    line_params,
     other_report,
     snapshot,
     stripe_invoice_created,
 )
+from activities.stripe.invoicing.requests import InvoiceRequests, chunks_of
 from activities.stripe.mode import Mode
 from billing.errors import MismatchError, StripeRefusedError
 from billing.invoice.policy import ChargeOn
@@ -44,6 +44,7 @@ class StripeInvoiceActivities:
 
     def __init__(self, client: StripeClient, mode: Mode | None = None) -> None:
         self._invoices = client.v1.invoices
+        self._requests = InvoiceRequests(client)
         self._gateway = StripeInvoices(client, mode)
 
     @activity.defn(name=Activities.CREATE_STRIPE_INVOICE)
@@ -135,9 +136,7 @@ class StripeInvoiceActivities:
 
     async def _finalize(self, ref: StripeInvoiceRef) -> StripeInvoiceSnapshot:
         async def post(after: tuple[str, ...]) -> StripeInvoiceSnapshot:
-            key = keyed(ref.invoice_key, str(ref.generation), "finalize", *after)
-            invoice = await self._invoices.finalize_invoice_async(ref.stripe_invoice_id, {"auto_advance": True}, key)
-            return snapshot(as_dict(invoice), [])
+            return snapshot((await self._requests.finalize(ref, after)).invoice, [])
 
         async def find_made(again: bool) -> StripeInvoiceSnapshot | None:
             fetched = await self._gateway.fetch(ref)
@@ -151,23 +150,9 @@ class StripeInvoiceActivities:
 
     async def _create(self, order: StripeInvoiceOrder, made: list[StripeInvoiceCreated]) -> tuple[dict[str, Any], bool]:
         """Create the invoice. Returns it, and whether this request created it: then it has no lines yet."""
-        params: dict[str, Any] = {
-            "customer": order.stripe_customer_id,
-            "auto_advance": False,
-            "collection_method": order.collection_method,
-            "currency": order.currency,
-            "description": order.description,
-            "metadata": order.metadata,
-            "pending_invoice_items_behavior": "exclude",
-        }
-        if order.automatic_tax:
-            params["automatic_tax"] = {"enabled": True}
-        if order.days_until_due is not None:
-            params["days_until_due"] = order.days_until_due
 
         async def post(after: tuple[str, ...]) -> tuple[dict[str, Any], bool]:
-            key = keyed(order.invoice_key, str(order.generation), "create", *after)
-            return as_dict(await self._invoices.create_async(params, key)), True  # type: ignore[arg-type]
+            return (await self._requests.create(order, after)).invoice, True
 
         async def find_made(_: bool) -> tuple[dict[str, Any], bool] | None:
             found = await self._find(order, made)
@@ -238,13 +223,8 @@ class StripeInvoiceActivities:
         missing = [line for line in order.lines if line.line_id not in present]
         if not missing:
             return as_dict(await self._invoices.retrieve_async(invoice["id"]))
-        for start in range(0, len(missing), LINES_A_REQUEST):
-            chunk = missing[start : start + LINES_A_REQUEST]
-            # The chunk is part of the key: completing a partly filled draft is another request.
-            which = "lines " + " ".join(line.line_id.rpartition("#")[2] for line in (chunk[0], chunk[-1]))
-            options = keyed(order.invoice_key, str(order.generation), invoice["id"], which, *after)
-            lines: Any = [line_params(line) for line in chunk]
-            invoice = as_dict(await self._invoices.add_lines_async(invoice["id"], {"lines": lines}, options))
+        for chunk in chunks_of(missing):
+            invoice = (await self._requests.add_lines(order, invoice["id"], chunk, after)).invoice
         return invoice
 
     async def _line_ids(self, stripe_invoice_id: str) -> set[str]:

@@ -103,3 +103,11 @@ class InvoiceRecord:
         """Whether the invoice is a draft that a person must approve first."""
         waits = self.state is InvoiceState.DRAFT and self.finalization is Finalization.APPROVAL
         return waits and self.approved_amount is None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether Stripe has nothing of the invoice, and creates and finalizes it at once, with nobody to wait for."""
+        untouched = self.state is InvoiceState.CLAIMED and self.revision == 1 and self.stripe_invoice_id is None
+        at_once = self.charge_on is ChargeOn.OWN and self.finalization is Finalization.AT_ONCE
+        decided = self.void_requested_at is not None or self.replaces_stripe_invoice_id is not None
+        return untouched and at_once and not decided and self.stripe_customer_id is not None

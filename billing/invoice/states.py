@@ -115,6 +115,8 @@ class Step(StrEnum):
     """Return a blocked invoice to the state it had."""
     AMEND = "amend"
     """Claim late usage for a draft that waits."""
+    BILL = "bill"
+    """Publish the report, create and finalize the invoice in one Stripe step, wait for Stripe's event, then settle."""
     CREATE = "create"
     """Publish the report and create the draft in Stripe."""
     FINALIZE = "finalize"
@@ -135,7 +137,7 @@ class Step(StrEnum):
     """Nothing is awaited: the workflow completes."""
 
 
-_REFRESHING = frozenset({Step.FINALIZE, Step.POLL, Step.REFRESH, Step.VOID, Step.BLOCK})
+_REFRESHING = frozenset({Step.BILL, Step.FINALIZE, Step.POLL, Step.REFRESH, Step.VOID, Step.BLOCK})
 """After these steps the invoice is loaded again before the workflow does anything but wait."""
 
 
@@ -143,15 +145,18 @@ _REFRESHING = frozenset({Step.FINALIZE, Step.POLL, Step.REFRESH, Step.VOID, Step
 class Inbox:
     """The messages that an invoice's workflow has received and not handled yet, and its last step.
 
-    `stripe_changed`: Stripe has an event for the invoice. `retry`: a person retried it or made a decision. `amend`:
-    late usage may have to be claimed. `granted`: a retry arrived before the last load; a later retry counts for the
-    next load. `last`: the last step; None before the first step and after a wait.
+    `stripe_changed`: Stripe has an event for the invoice; `events`: the types of these events. `retry`: a person
+    retried it or made a decision. `amend`: late usage may have to be claimed. `granted`: a retry arrived before the
+    last load; a later retry counts for the next load. `doubted`: the one Stripe step found something unusual. `last`:
+    the last step; None before the first step and after a wait.
     """
 
     stripe_changed: bool = False
+    events: tuple[str, ...] = ()
     retry: bool = False
     amend: bool = False
     granted: bool = False
+    doubted: bool = False
     last: Step | None = None
 
     @property
@@ -171,12 +176,20 @@ class Inbox:
         if step is Step.AMEND:
             return replace(self, amend=False, last=step)
         if step in (Step.REFRESH, Step.VOID):
-            return replace(self, stripe_changed=False, last=step)
+            return replace(self.without_events(), last=step)
         return replace(self, last=step)
+
+    def hearing(self, event: str) -> Inbox:
+        """Return the inbox with an event of this type."""
+        return replace(self, stripe_changed=True, events=(*self.events, event))
+
+    def without_events(self) -> Inbox:
+        """Return the inbox as Stripe is asked, or has just answered all that these events tell."""
+        return replace(self, stripe_changed=False, events=())
 
     def resting(self) -> Inbox:
         """Return the inbox of a workflow about to rest: an event that needs no refresh counts as handled."""
-        return self if self.last in _REFRESHING else replace(self, stripe_changed=False)
+        return self if self.last in _REFRESHING else self.without_events()
 
 
 class Standing(Protocol):
@@ -185,6 +198,10 @@ class Standing(Protocol):
     @property
     def state(self) -> InvoiceState:
         """The invoice's state."""
+
+    @property
+    def in_one_step(self) -> bool:
+        """Whether one Stripe step creates and finalizes it: nothing of it is in Stripe, and nobody is waited for."""
 
     @property
     def void_requested(self) -> bool:
@@ -242,7 +259,7 @@ def _onwards(invoice: Standing, inbox: Inbox, now: datetime) -> Step:
     if invoice.state is _S.DRAFT and inbox.amend and inbox.last in (Step.LOAD, Step.RESUME):
         return Step.AMEND
     if invoice.state is _S.CLAIMED and inbox.last is not Step.CREATE:
-        return Step.CREATE
+        return Step.BILL if invoice.in_one_step else Step.CREATE
     if _is_to_be_voided(invoice):
         return Step.VOID
     if waits_by_policy(invoice, now):
@@ -260,6 +277,8 @@ def _after_stripe(invoice: Standing, inbox: Inbox, now: datetime) -> Step:
         return Step.AWAIT_OPERATOR
     if waits_by_policy(invoice, now):
         return Step.AWAIT_POLICY
+    if invoice.state is _S.CLAIMED and inbox.last is Step.BILL and not _is_to_be_voided(invoice):
+        return Step.CREATE  # the one step found something that the separate steps handle
     if invoice.state is _S.DRAFT and inbox.last in (Step.FINALIZE, Step.POLL) and not inbox.retry:
         return Step.POLL
     return Step.LOAD if invoice.state is _S.DRAFT or _is_to_be_voided(invoice) else Step.REST

@@ -20,6 +20,47 @@ class InvoiceRef(Message):
     """Refresh the invoice as if Stripe had sent an event."""
 
 
+class StripeLine(Message):
+    """A line of a Stripe invoice. `line_id` goes into its metadata; `amount` is in minor units."""
+
+    line_id: str
+    amount: int
+    description: str
+    start: datetime
+    end: datetime
+
+
+class StripeInvoiceOrder(Message):
+    """Everything needed to create a Stripe invoice, the same for every attempt, so that requests are byte-stable."""
+
+    invoice_key: str
+    attribution_id: str
+    stripe_customer_id: str | None
+    currency: str
+    amount: int
+    collection_method: str
+    days_until_due: int | None
+    description: str
+    metadata: dict[str, str]
+    lines: list[StripeLine]
+    cutoff: datetime
+    generation: int = 1
+    revision: int = 1
+    charge_on: ChargeOn = ChargeOn.OWN
+    stripe_invoice_id: str | None = None
+    """The draft to fill; None if one is to be created."""
+    replaces: str | None = None
+    """The Stripe invoice that a person edited, to be removed."""
+    auto_advance: bool = False
+    finalizes_at: datetime | None = None
+    """When Stripe finalizes the invoice by itself."""
+    automatic_tax: bool = False
+    finalization: Finalization = Finalization.AT_ONCE
+    adopt: bool = False
+    """Return an existing invoice with another report unchanged: Postgres may have lost the record of it."""
+    pauses: list[CollectionPause] = Field(default_factory=list)
+
+
 class InvoiceBrief(Message):
     """The part of an invoice that its workflow needs. `amount` is in minor units."""
 
@@ -62,6 +103,8 @@ class InvoiceBrief(Message):
     """For an invoice that is not finalized: the pauses of the account's subscriptions, also those that have ended."""
     in_one_step: bool = False
     """Whether one Stripe step creates and finalizes it. A history of before says no, and replays."""
+    order: StripeInvoiceOrder | None = None
+    """The order for that step, if its report is published."""
 
     @property
     def waits_for_stripe(self) -> bool:
@@ -74,55 +117,12 @@ class InvoiceBrief(Message):
         return self.blocked_kind in TRIES_AGAIN
 
 
-class StripeLine(Message):
-    """A line of a Stripe invoice. `line_id` goes into its metadata; `amount` is in minor units."""
-
-    line_id: str
-    amount: int
-    description: str
-    start: datetime
-    end: datetime
-
-
-class StripeInvoiceOrder(Message):
-    """Everything needed to create a Stripe invoice, the same for every attempt, so that requests are byte-stable."""
-
-    invoice_key: str
-    attribution_id: str
-    stripe_customer_id: str | None
-    currency: str
-    amount: int
-    collection_method: str
-    days_until_due: int | None
-    description: str
-    metadata: dict[str, str]
-    lines: list[StripeLine]
-    cutoff: datetime
-    generation: int = 1
-    revision: int = 1
-    charge_on: ChargeOn = ChargeOn.OWN
-    stripe_invoice_id: str | None = None
-    """The draft to fill; None if one is to be created."""
-    replaces: str | None = None
-    """The Stripe invoice that a person edited, to be removed."""
-    auto_advance: bool = False
-    finalizes_at: datetime | None = None
-    """When Stripe finalizes the invoice by itself."""
-    automatic_tax: bool = False
-    finalization: Finalization = Finalization.AT_ONCE
-    adopt: bool = False
-    """Return an existing invoice with another report unchanged: Postgres may have lost the record of it."""
-    pauses: list[CollectionPause] = Field(default_factory=list)
-
-
 class LoadedInvoice(Message):
     """The loaded invoice; None if Postgres does not know the key."""
 
     invoice: InvoiceBrief | None
     waiting: list[str] = Field(default_factory=list)
     """The account's invoices that wait for their currency, if this one has just been paid or has died."""
-    order: StripeInvoiceOrder | None = None
-    """The order for Stripe, if the invoice goes `in_one_step` and its report is published."""
 
 
 class CustomerOrder(Message):

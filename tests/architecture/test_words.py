@@ -45,7 +45,7 @@ SENSES = {
     "verdict": r"billing/assessment/|storage/claims/|storage/periods/|activities/postgres/periods/limits\.py"
     r"|starter/cli/period/|workflows/audit/details\.py",
 }
-SETTLED_ELSEWHERE = re.compile(r"settle_to|\w+_settle_seconds|SETTLE_INVOICE")
+SETTLED_ELSEWHERE = re.compile(r"settle_to|\w+_settle_seconds|SETTLE_INVOICE|SETTLE_BILLED|settle_billed|SettleBilled")
 
 
 @cache

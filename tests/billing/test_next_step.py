@@ -22,10 +22,12 @@ class StandingInvoice:
     waits_until: datetime | None = None
     stripe_invoice_id: str | None = "in_1"
     tries_again: bool = False
+    in_one_step: bool = False
 
 
 INVOICES = {
     **{str(state): StandingInvoice(state) for state in InvoiceState},
+    "claimed, in one step": StandingInvoice(S.CLAIMED, stripe_invoice_id=None, in_one_step=True),
     "draft for approval": StandingInvoice(S.DRAFT, awaits_approval=True),
     "draft in grace": StandingInvoice(S.DRAFT, waits_until=NOW + timedelta(seconds=1)),
     "draft after its grace": StandingInvoice(S.DRAFT, waits_until=NOW),
@@ -35,6 +37,7 @@ LETTERS = {
     "L": Step.LOAD,
     "U": Step.RESUME,
     "A": Step.AMEND,
+    "B": Step.BILL,
     "C": Step.CREATE,
     "F": Step.FINALIZE,
     "P": Step.POLL,
@@ -50,6 +53,7 @@ INBOXES = [Inbox(stripe_changed=s, amend=a, granted=g) for s, a, g in product((F
 # A letter for each column; then a second row for a requested void.
 AFTER_LOADING = {
     "claimed": ("CCCC CCCC", "VVVV VVVV"),
+    "claimed, in one step": ("BBBB BBBB", "VVVV VVVV"),
     "draft": ("FFAA FFAA", "VVVV VVVV"),
     "draft for approval": ("WWAA RRAA", "VVVV VVVV"),
     "draft in grace": ("WWAA RRAA", "VVVV VVVV"),
@@ -66,6 +70,7 @@ AFTER_LOADING = {
 AFTER_RESUMING = {
     **AFTER_LOADING,
     "claimed": ("CCCC CCCC", "CCCC CCCC"),
+    "claimed, in one step": ("BBBB BBBB", "BBBB BBBB"),
     "draft": ("FFAA FFAA", "VVAA VVAA"),
     "draft for approval": ("WWAA RRAA", "VVAA VVAA"),
     "draft in grace": ("WWAA RRAA", "VVAA VVAA"),
@@ -80,10 +85,15 @@ AFTER_AMENDING = {
     "draft in grace": ("WWWW RRRR", "VVVV VVVV"),
     "draft after its grace": ("FFFF FFFF", "VVVV VVVV"),
 }
-AFTER_CREATING = {**AFTER_AMENDING, "claimed": ("---- RRRR", "VVVV VVVV")}
+AFTER_CREATING = {
+    **AFTER_AMENDING,
+    "claimed": ("---- RRRR", "VVVV VVVV"),
+    "claimed, in one step": ("---- ----", "VVVV VVVV"),
+}
 # After Stripe was queried or changed, messages wait until the invoice is loaded again.
 AFTER_STRIPE = {
     "claimed": ("-", "L"),
+    "claimed, in one step": ("-", "L"),
     "draft": ("L", "L"),
     "draft for approval": ("W", "W"),
     "draft in grace": ("W", "W"),
@@ -97,11 +107,14 @@ AFTER_STRIPE = {
     "blocked": ("O", "O"),
     "blocked for its currency": ("O", "O"),
 }
+# What the one step leaves claimed is unusual: the separate steps handle it.
+AFTER_BILLING = {**AFTER_STRIPE, "claimed": ("C", "L"), "claimed, in one step": ("C", "L")}
 AFTER_FINALIZING = {**AFTER_STRIPE, "draft": ("P", "P"), "draft after its grace": ("P", "P")}
 TABLES = {
     Step.LOAD: AFTER_LOADING,
     Step.RESUME: AFTER_RESUMING,
     Step.AMEND: AFTER_AMENDING,
+    Step.BILL: AFTER_BILLING,
     Step.CREATE: AFTER_CREATING,
     Step.FINALIZE: AFTER_FINALIZING,
     Step.POLL: AFTER_FINALIZING,

@@ -9,7 +9,7 @@ import pytest
 from billing.invoice.states import TRANSITIONS, InvoiceState
 from reconciliation.event_routing import is_satisfied
 from reconciliation.event_types import INVOICE_EVENTS
-from reconciliation.states import states_to_reach
+from reconciliation.states import covers, states_to_reach
 from tests.reconciliation.invoices import FINALIZED_AT, in_stripe, invoice
 
 NOW = datetime(2022, 6, 9, tzinfo=UTC)
@@ -112,3 +112,21 @@ def test_only_events_that_move_nothing_are_taken_for_satisfied() -> None:
         assert all(reached(state, status) == [] for state in satisfied), kind
     assert not is_satisfied(["invoice.paid"], None)
     assert not is_satisfied(["invoice.paid", "credit_note.created"], S.PAID)
+
+
+def test_an_answer_covers_the_events_before_it_and_no_others() -> None:
+    record = invoice(state=S.CLAIMED)
+    failed, paid = "invoice.payment_failed", "invoice.paid"
+
+    def covered(status: str, *events: str, attempts: int = 0) -> bool:
+        return covers(in_stripe(record, status, attempt_count=attempts), events)
+
+    assert covered("open")
+    assert covered("open", "invoice.finalized", "invoice.finalized")
+    assert covered("paid", "invoice.finalized", paid, failed, attempts=2)
+    assert covered("open", failed, attempts=1)
+    assert not covered("open", failed), "it fails after the answer"
+    assert not covered("open", failed, failed, attempts=1)
+    assert not covered("open", paid)
+    assert not covered("open", "invoice.updated")
+    assert not covered("paid", "invoice.unheard_of")

@@ -12,6 +12,10 @@ SHAPES: dict[str, set[str]] = {
     # a period and its invoices
     "happy": _RUN,
     "polled": _RUN,
+    "one-step": _RUN,
+    "one-step-polled": _RUN,
+    "one-step-voided": _RUN,
+    "one-step-doubted": _RUN,
     "driven-elsewhere": _RUN,
     "impatient": _RUN,  # a batch stops waiting for an invoice
     "held": _RUN,
@@ -74,6 +78,10 @@ SHAPES: dict[str, set[str]] = {
 
 BRANCHES: dict[str, tuple[str, ...]] = {
     "continued": ("EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW",),
+    "one-step": ("bill_stripe_invoice", "settle_billed"),
+    "one-step-polled": ("EVENT_TYPE_TIMER_FIRED", "bill_stripe_invoice", "retrieve_stripe_invoice"),
+    "one-step-voided": ("EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED", "bill_stripe_invoice", "void_stripe_invoice"),
+    "one-step-doubted": ("bill_stripe_invoice", "create_stripe_invoice", "EVENT_TYPE_MARKER_RECORDED"),
     "impatient": ("EVENT_TYPE_TIMER_FIRED",),
     "approved": ("EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED",),
     "blocked-and-retried": ('"signalName": "retry"',),

@@ -20,10 +20,10 @@ def what(invoice: InvoiceBrief) -> str:
     return f"{format_amount(invoice.amount, invoice.currency)} for {invoice.attribution_id}"
 
 
-def show_finalizing(invoice: InvoiceBrief, wait: timedelta) -> None:
+def show_finalizing(stripe_invoice_id: str | None, wait: timedelta) -> None:
     """Show that finalization is requested and Stripe's event is awaited."""
     show(
-        f"Waiting since {clock()} for Stripe's `invoice.finalized` of {invoice.stripe_invoice_id}. "
+        f"Waiting since {clock()} for Stripe's `invoice.finalized` of {stripe_invoice_id}. "
         f"If it does not arrive within {wait}, Stripe is asked."
     )
 
@@ -57,15 +57,16 @@ def show_waiting(step: Step, invoice: InvoiceBrief) -> timedelta | None:
     return timeout
 
 
-def rest(ref: InvoiceRef, invoice: InvoiceBrief | None) -> InvoiceResult:
-    """Show the state in which the invoice rests, and return it."""
+def rest(ref: InvoiceRef, invoice: InvoiceBrief | None, *, marked: bool = False) -> InvoiceResult:
+    """Show the state in which the invoice rests, and return it; `marked`: its search attributes have it already."""
     if invoice is None:
         workflow.metric_meter().create_counter(
             "perdure_unknown_invoices", "Wake-ups for invoice keys that are not in Postgres"
         ).add(1)
         show("This invoice is not in Postgres: nothing to do.")
         return InvoiceResult(invoice_key=ref.invoice_key, state=None)
-    workflow.upsert_search_attributes([search_attributes.INVOICE_STATE.value_set(str(invoice.state))])
+    if not marked:
+        workflow.upsert_search_attributes([search_attributes.INVOICE_STATE.value_set(str(invoice.state))])
     released = " Its usage is billable again, unless it was written off." if invoice.state in DEAD else ""
     show(f"Invoice **{invoice.state}** as of {clock()}.{released} Nothing is awaited.")
     return InvoiceResult(invoice_key=invoice.invoice_key, state=invoice.state)

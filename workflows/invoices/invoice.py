@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from temporalio import workflow
 
@@ -21,7 +23,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from contracts.names import Activities, Signals, Updates, Workflows
     from workflows import logged
-    from workflows.invoices import details, steps
+    from workflows.invoices import details, one_step, steps
     from workflows.invoices.audience import Audience, park, tell_period
     from workflows.steps import STEP_FAILED, continue_as_new_if_suggested, local_step, nothing_was_heard
 
@@ -45,8 +47,8 @@ class InvoiceWorkflow:
 
     @workflow.signal(name=Signals.STRIPE_EVENT, description="This invoice changed in Stripe: it is fetched.")
     def stripe_event(self, event: StripeEvent) -> None:
-        """Note that Stripe's side changed; the event's content is not trusted, the invoice is fetched."""
-        self._inbox = replace(self._inbox, stripe_changed=True)
+        """Note that Stripe's side changed; of the event, only its type counts: the invoice is fetched."""
+        self._inbox = self._inbox.hearing(event.type)
 
     @workflow.signal(name=Signals.RETRY, description="Resume a blocked invoice, after its cause is fixed.")
     def retry(self) -> None:
@@ -121,7 +123,7 @@ class InvoiceWorkflow:
                 self._inbox = self._inbox.resting()
                 audience = await tell_period(ref, audience, invoice)
                 if await nothing_was_heard(lambda: self._inbox.wakes_blocked):
-                    return details.rest(ref, invoice)
+                    return details.rest(ref, invoice, marked=self._inbox.last is Step.BILL)
                 self._inbox = replace(self._inbox, last=None)
                 continue
             if invoice is not None and step in (Step.AWAIT_OPERATOR, Step.AWAIT_POLICY):
@@ -133,7 +135,7 @@ class InvoiceWorkflow:
                 audience = await park(ref, audience)
                 await continue_as_new_if_suggested(ref, lambda: self._inbox.wakes_blocked)
                 wait = min(wait * 2, retries.FINALIZATION_POLL_LONGEST)
-            elif step is Step.FINALIZE and invoice is not None:
+            elif step in (Step.FINALIZE, Step.BILL) and invoice is not None:
                 wait = timedelta(seconds=invoice.poll_seconds)
             before, invoice = invoice, await self._take(step, invoice, wait)
             logged.invoice_changed(before, invoice)
@@ -163,11 +165,13 @@ class InvoiceWorkflow:
         Raises:
             ActivityError, ApplicationError: the invoice cannot be blocked although it is live.
         """
-        verified_at = workflow.now() if self._inbox.last is Step.CREATE else None
+        verified_at = workflow.now() if self._inbox.last is Step.CREATE and not self._inbox.doubted else None
         self._inbox = self._inbox.taking(step)
         try:
             if step is Step.LOAD or invoice is None:
                 return await self._load()
+            if step is Step.BILL:
+                return await self._bill(invoice, wait)
             if step in (Step.FINALIZE, Step.POLL):
                 return await self._finalize(invoice, wait, verified_at)
             return await self._act(step, invoice)
@@ -178,7 +182,7 @@ class InvoiceWorkflow:
     async def _load(self) -> InvoiceBrief | None:
         invoice = await steps.load(self._ref)
         if invoice is None:
-            self._inbox = replace(self._inbox, stripe_changed=False, retry=False)
+            self._inbox = replace(self._inbox.without_events(), retry=False)
         return invoice
 
     async def _act(self, step: Step, invoice: InvoiceBrief) -> InvoiceBrief:
@@ -187,7 +191,7 @@ class InvoiceWorkflow:
                 invoice = await steps.resume(self._ref)
                 # Stripe's event may have arrived before the invoice was blocked: ask, rather than wait for another.
                 asks = invoice.state is not InvoiceState.BLOCKED and invoice.stripe_invoice_id is not None
-                self._inbox = replace(self._inbox, stripe_changed=asks)
+                self._inbox = replace(self._inbox.without_events(), stripe_changed=asks)
             case Step.AMEND:
                 amended = await steps.amend(self._ref, invoice)
                 if amended is None:
@@ -203,21 +207,42 @@ class InvoiceWorkflow:
                 raise AssertionError(f"no action for the step {step}")
         return invoice
 
+    async def _bill(self, invoice: InvoiceBrief, wait: timedelta) -> InvoiceBrief:
+        """Bill the invoice in one Stripe step, await Stripe's events, settle by Stripe's answer if it covers them."""
+        billed = await one_step.bill(self._ref, invoice)
+        if billed is None:
+            self._inbox = replace(self._inbox, doubted=True)
+            return await steps.reload(self._ref)
+        heard = billed.snapshot.found_finalized or await self._await_stripe(
+            billed.created.stripe_invoice_id, wait, partial(one_step.heard_enough, billed, lambda: self._inbox)
+        )
+        if not (heard and one_step.covers(billed, self._inbox)):
+            self._inbox = self._inbox.without_events()
+            billed = await one_step.refreshed(invoice, billed)
+        settled = await one_step.settle(billed)
+        if one_step.covers(billed, self._inbox):
+            self._inbox = self._inbox.without_events()
+        return settled
+
     async def _finalize(self, invoice: InvoiceBrief, wait: timedelta, verified_at: datetime | None) -> InvoiceBrief:
         """Finalize the draft, await Stripe's event, refresh. `verified_at`: when the draft's creation compared it."""
         if await steps.finalize(invoice, verified_at):
             self._inbox = replace(self._inbox, stripe_changed=True)
-        details.show_finalizing(invoice, wait)
+        await self._await_stripe(invoice.stripe_invoice_id, wait, lambda: self._inbox.stripe_changed)
+        self._inbox = self._inbox.without_events()
+        return await steps.refresh(invoice)
+
+    async def _await_stripe(self, stripe_invoice_id: str | None, wait: timedelta, heard: Callable[[], bool]) -> bool:
+        """Wait for Stripe's events; return whether they came."""
+        details.show_finalizing(stripe_invoice_id, wait)
         try:
             await workflow.wait_condition(
-                lambda: self._inbox.stripe_changed,
-                timeout=wait,
-                timeout_summary="Ask Stripe if its webhook has not arrived",
+                heard, timeout=wait, timeout_summary="Ask Stripe if its webhook has not arrived"
             )
         except TimeoutError:
             logged.no_webhook(self._ref.invoice_key, wait.total_seconds())
-        self._inbox = replace(self._inbox, stripe_changed=False)
-        return await steps.refresh(invoice)
+            return False
+        return True
 
 
 def _require(text: str) -> None:

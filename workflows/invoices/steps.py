@@ -10,6 +10,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 with workflow.unsafe.imports_passed_through():
     from billing.invoice.states import DEAD, InvoiceState, waits_by_policy
     from contracts import search_attributes
+    from contracts.messages.base import Message
     from contracts.messages.holds import Hold
     from contracts.messages.invoices import (
         Amended,
@@ -47,7 +48,8 @@ async def load(ref: InvoiceRef) -> InvoiceBrief | None:
     return (await local_step(Activities.LOAD_INVOICE, ref, LoadedInvoice)).invoice
 
 
-async def _reload(ref: InvoiceRef) -> InvoiceBrief:
+async def reload(ref: InvoiceRef) -> InvoiceBrief:
+    """Return the invoice as Postgres has it now."""
     return _known(await local_step(Activities.LOAD_INVOICE, ref, LoadedInvoice))
 
 
@@ -59,7 +61,7 @@ def _known(loaded: LoadedInvoice) -> InvoiceBrief:
 async def resume(ref: InvoiceRef) -> InvoiceBrief:
     """Return a blocked invoice to its previous state, unless a limit blocks it: that needs an approval."""
     await local_step(Activities.RESUME_INVOICE, ref, LoadedInvoice)
-    invoice = await _reload(ref)
+    invoice = await reload(ref)
     if invoice.state is not InvoiceState.BLOCKED:
         workflow.upsert_search_attributes([search_attributes.INVOICE_STATE.value_set(str(invoice.state))])
     return invoice
@@ -74,12 +76,12 @@ async def create(ref: InvoiceRef, invoice: InvoiceBrief) -> InvoiceBrief:
     draft = await _put_in_stripe(order, what(invoice))
     if draft.other_report is not None:
         if await _adopt(draft):
-            invoice = await _reload(ref)
+            invoice = await reload(ref)
             return await create(ref, invoice) if invoice.state is InvoiceState.CLAIMED else invoice
         draft = await _put_in_stripe(order.model_copy(update={"adopt": False}), what(invoice))
     if draft.too_late:
         await local_step(Activities.GIVE_UP_DRAFT, ref, InvoiceRef, "Too late for our lines: release their usage")
-        return await _reload(ref)
+        return await reload(ref)
     invoice = _known(await local_step(Activities.RECORD_DRAFT, draft, LoadedInvoice))
     workflow.upsert_search_attributes(
         [
@@ -149,7 +151,7 @@ async def amend(ref: InvoiceRef, invoice: InvoiceBrief) -> InvoiceBrief | None:
     if held.status != "draft":
         return None
     amended = await billing_step(Activities.AMEND_INVOICE, ref, Amended, "Claim late usage")
-    invoice = await _reload(ref)
+    invoice = await reload(ref)
     if not amended.changed and waits_by_policy(invoice, workflow.now()) and not invoice.awaits_approval:
         # Unchanged: Stripe can finalize it at its time, as planned.
         order = await local_step(Activities.PUBLISH_REPORT, ref, StripeInvoiceOrder)
@@ -186,7 +188,17 @@ async def void(invoice: InvoiceBrief) -> InvoiceBrief:
         voided = stripe_ref(invoice.model_copy(update={"stripe_invoice_id": in_stripe}))
         snapshot = await stripe_step(Activities.VOID_STRIPE_INVOICE, voided, StripeInvoiceSnapshot, f"Void {in_stripe}")
     reconcile = ReconcileInvoice(invoice_key=invoice.invoice_key, snapshot=snapshot)
-    return await _settle(reconcile, "Record the void")
+    return await settled(Activities.SETTLE_INVOICE, reconcile, "Record the void")
+
+
+async def retrieve(invoice: InvoiceBrief) -> StripeInvoiceSnapshot:
+    """Return the Stripe invoice as it is now."""
+    return await stripe_step(
+        Activities.RETRIEVE_STRIPE_INVOICE,
+        stripe_ref(invoice),
+        StripeInvoiceSnapshot,
+        f"Retrieve {invoice.stripe_invoice_id}",
+    )
 
 
 async def refresh(invoice: InvoiceBrief) -> InvoiceBrief:
@@ -194,22 +206,19 @@ async def refresh(invoice: InvoiceBrief) -> InvoiceBrief:
     if invoice.stripe_invoice_id is None:
         return invoice
     show(f"Comparing report, claims and lines with {invoice.stripe_invoice_id} in Stripe.")
-    snapshot = await stripe_step(
-        Activities.RETRIEVE_STRIPE_INVOICE,
-        stripe_ref(invoice),
-        StripeInvoiceSnapshot,
-        f"Retrieve {invoice.stripe_invoice_id}",
-    )
+    snapshot = await retrieve(invoice)
     reconcile = ReconcileInvoice(invoice_key=invoice.invoice_key, snapshot=snapshot)
-    return await _settle(reconcile, f"Compare the books, adopt Stripe's state {snapshot.status!r}")
+    return await settled(
+        Activities.SETTLE_INVOICE, reconcile, f"Compare the books, adopt Stripe's state {snapshot.status!r}"
+    )
 
 
-async def _settle(reconcile: ReconcileInvoice, summary: str) -> InvoiceBrief:
+async def settled(activity: str, arg: Message, summary: str) -> InvoiceBrief:
     """Record Stripe's state. Invoices of the account that this one kept Stripe from taking are tried again."""
-    loaded = await local_step(Activities.SETTLE_INVOICE, reconcile, LoadedInvoice, summary)
-    settled = StripeEvent(event_id="", type="invoice.paid", created=workflow.now())
+    loaded = await local_step(activity, arg, LoadedInvoice, summary)
+    paid = StripeEvent(event_id="", type="invoice.paid", created=workflow.now())
     for key in loaded.waiting:
-        await wake_invoice(key, settled)
+        await wake_invoice(key, paid)
     return _known(loaded)
 
 

@@ -178,9 +178,10 @@ async def voided(stage: Stage) -> None:
 
 
 async def held(stage: Stage) -> None:
-    """A limit holds a whole period before any of it is claimed, until a person approves it."""
+    """A limit holds a whole period before any of it is claimed, until a person approves it; its customer is known."""
     system = stage.system
-    await one_day(system, "team:one")
+    customer = await system.stripe.v1.customers.create_async({"metadata": {"attribution_id": "team:one"}})
+    await one_day(system, "team:one", customer.id)
     period = await system.start_period(MAY)
 
     async def there() -> policies.PeriodHold | None:
