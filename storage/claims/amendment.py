@@ -82,7 +82,7 @@ async def amendable_keys(
 
 
 async def _same(connection: AsyncConnection, invoice_id: int, assessed: Assessment) -> bool:
-    written = (await lines_of(connection, [invoice_id])).get(invoice_id, ())
+    written = await lines_of(connection, invoice_id)
     same = _usage(line.rated for line in written) == _usage(assessed.priced.lines)
     return same or assessed.verdict != Verdict.INVOICE
 

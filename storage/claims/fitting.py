@@ -34,7 +34,7 @@ async def fit_invoice(db: Database, key: str) -> None:
         row = await lock_invoice(connection, key)
         if not _may_be_fitted(row):
             return
-        written = (await lines_of(connection, [row.id])).get(row.id, ())
+        written = await lines_of(connection, row.id)
         lines = [line.rated for line in written]
         again = fitted(lines, row.currency)
         amount = sum(line.amount for line in again)

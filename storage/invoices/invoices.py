@@ -15,7 +15,7 @@ from billing.invoice.policy import BlockedKind
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import DEAD, InvoiceState, check_transition
 from storage.invoices.locked import lock_invoice
-from storage.invoices.records import with_lines
+from storage.invoices.records import invoice_of
 from storage.postgres.database import Database
 from storage.postgres.statements import statement
 from storage.totals.days import follow_state, sum_up
@@ -43,10 +43,10 @@ class LineClaims:
 
 async def load_invoice(db: Database, key: str) -> InvoiceRecord | None:
     """Return the invoice with this key. None if there is none."""
-    async with db.transaction() as connection:
+    async with db.autocommit() as connection:
         found = await connection.execute(statement("invoices/invoices", "load"), {"key": key})
-        records = await with_lines(connection, found.all())
-    return records[0] if records else None
+        row = found.one_or_none()
+    return None if row is None else invoice_of(row)
 
 
 async def key_of_stripe_invoice(db: Database, stripe_invoice_id: str) -> str | None:
@@ -79,7 +79,7 @@ async def list_invoices(
                 "limit": limit,
             },
         )
-        return await with_lines(connection, found.all())
+        return [invoice_of(row) for row in found]
 
 
 async def unsettled_keys(

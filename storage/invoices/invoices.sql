@@ -6,10 +6,36 @@ updated_at, charge_on, finalization, finalize_at, revision, blocked_kind, approv
 found_subtotal, found_digest, accepted_subtotal, accepted_digest, replaces_stripe_invoice_id, void_requested_at,
 void_requested_by, void_reason, written_off, payment_attempts, payment_failed_at, service_start,
 stripe_total, stripe_discount, stripe_tax, collection_stopped_at, stripe_number,
-(SELECT name FROM account AS payer WHERE payer.attribution_id = invoice.attribution_id) AS account_name
+(SELECT name FROM account AS payer WHERE payer.attribution_id = invoice.attribution_id) AS account_name, {lines}
+
+-- name: lines
+(
+    SELECT CAST(json_agg(l ORDER BY l.line_no) AS text)
+    FROM (
+        SELECT line_no, workspace_class, rate_from, credits_per_minute, rated_as_default, price_per_credit, duration_us,
+               nullif(quantity_us, duration_us) AS quantity_us, carried_us, credits, amount, kind, tiers, step
+        FROM invoice_line
+        WHERE invoice_id = invoice.id
+    ) AS l
+) AS lines
 
 -- name: load
 SELECT {columns} FROM invoice WHERE key = :key;
+
+-- name: with_claims
+-- An invoice with the totals of its live claims by line, in one snapshot. Once it is billed they are not needed.
+-- `version` changes with every change of the row.
+SELECT {columns}, CAST(xmin AS text) AS version,
+       CASE WHEN state IN ({open}) THEN (
+           SELECT CAST(json_agg(s) AS text)
+           FROM (
+               {sums_by_line}
+               LEFT JOIN claim AS c ON (c.invoice_id, c.line_no) = (l.invoice_id, l.line_no)
+               {by_line}
+           ) AS s
+       ) END AS claimed
+FROM invoice
+WHERE key = :key;
 
 -- name: key_of_stripe_invoice
 SELECT key
@@ -51,13 +77,8 @@ WHERE (report_id IS NOT NULL OR coalesce(resume_state, state) NOT IN ('claimed',
 ORDER BY key
 LIMIT :limit;
 
--- name: lines
-SELECT invoice_id, line_no, workspace_class, rate_from, credits_per_minute, rated_as_default, price_per_credit,
-       duration_us, nullif(quantity_us, duration_us) AS quantity_us, carried_us, credits, amount, kind,
-       CAST(tiers AS text) AS tiers, step
-FROM invoice_line
-WHERE invoice_id = ANY (CAST(:ids AS bigint[]))
-ORDER BY invoice_id, line_no;
+-- name: lines_of
+SELECT {lines} FROM invoice WHERE id = :id;
 
 -- name: unsettled_keys
 SELECT key

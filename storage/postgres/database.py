@@ -116,6 +116,17 @@ class Database:
                 f"all database connections are in use ({self.place}): raise DATABASE_POOL_SIZE"
             ) from error
 
+    @asynccontextmanager
+    async def autocommit(self) -> AsyncIterator[AsyncConnection]:
+        """Yield a connection whose every statement is a transaction of its own, without the round trips around it.
+
+        Raises:
+            DatabaseUnavailableError: the database cannot be reached, drops the connection, or lacks the tables.
+        """
+        async with self.connection() as connection:
+            await connection.execution_options(isolation_level="AUTOCOMMIT")
+            yield connection
+
     @property
     def silence(self) -> str:
         """What to say if the server does not answer in time."""
