@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import pairwise
-from pathlib import Path
+from pathlib import Path  # noqa: TID251 - activities and commands read the file
 from typing import Any
 
 from billing.errors import InputError, RateCardError

@@ -7,7 +7,8 @@ It imports the product once and forks for each process, so that the many restart
 has started, `{"pid", "status"}` when it has ended. When its standard input is closed, it ends, and all its processes
 with it.
 
-The product is composed as in production; only its waits are shorter: the timeouts of `contracts/retries.py`.
+The product is composed as in production; only its waits are shorter, the timeouts of `contracts/retries.py`, and its
+workflows run in the sandbox.
 """
 
 from __future__ import annotations
@@ -161,6 +162,7 @@ def _be_impatient(passage: Passage) -> None:
     for name, value in _PATIENCE.items():
         if hasattr(retries, name):
             setattr(retries, name, value)
+    worker.RUNNER = worker.SANDBOX
     heartbeats._EVERY_SECONDS = _HEARTBEAT_EVERY
     if LOOPS_OFF.items() <= os.environ.items():
         vars(accepted)["drain_forever"] = _never

@@ -10,16 +10,12 @@ import pytest
 from temporalio.client import Client, ScheduleHandle
 from temporalio.service import RPCError
 from temporalio.worker import Worker
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from contracts import workflow_ids
 from contracts.names import BILLING_QUEUE
+from worker import SANDBOX
 from workflows.periods.period import BillingPeriodWorkflow
 from workflows.periods.schedule import ScheduledPeriodWorkflow
-
-RUNNER = SandboxedWorkflowRunner(
-    restrictions=SandboxRestrictions.default.with_passthrough_modules("billing", "contracts", "pydantic")
-)
 
 
 @pytest.fixture
@@ -52,7 +48,7 @@ async def worker(temporal_client: Client) -> AsyncIterator[Worker]:
         temporal_client,
         task_queue=BILLING_QUEUE,
         workflows=[ScheduledPeriodWorkflow, BillingPeriodWorkflow],
-        workflow_runner=RUNNER,
+        workflow_runner=SANDBOX,
     )
     async with running:
         try:

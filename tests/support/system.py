@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from temporalio.client import Client
 
 import settings as product_settings
+import worker as product_worker
 from activities.stripe.client import close_stripe_client, make_stripe_client
 from billing.audit.checks import DATABASE_CHECKS, AuditScope, Check
 from billing.audit.finding import Finding
@@ -50,6 +51,7 @@ credits_per_minute = { default = "0.1666666667", xl = "0.3333333333" }
 price_per_credit = { usd = "0.036", eur = "0.034", jpy = "5" }
 minimum_charge = { usd = "0.50", eur = "0.50" }
 """
+product_worker.RUNNER = product_worker.SANDBOX  # it refuses what would not replay; production has only the lint
 _CORRECTED = ("claimed_outside_windows", "claimed_beyond_runtime")
 """Findings left when a stop or a window is corrected after its usage was billed, which tests do on purpose."""
 

@@ -6,7 +6,7 @@ from collections import Counter
 
 from contracts.names import BILLING_QUEUE, SOURCES_QUEUE, STRIPE_QUEUE, Activities, Workflows
 from tests.support.system import System
-from worker import billing_worker, sources_worker, stripe_worker
+from worker import SANDBOX, billing_worker, sources_worker, stripe_worker
 
 
 async def test_every_name_is_registered_on_exactly_one_queue(system: System) -> None:
@@ -17,6 +17,7 @@ async def test_every_name_is_registered_on_exactly_one_queue(system: System) -> 
     for queue, make in makers.items():
         async with make(system.client, system.settings_of(queue)) as worker, worker:
             config = worker.config()
+            assert not config["workflows"] or config["workflow_runner"] is SANDBOX  # in tests
             activities.update(getattr(each, "__temporal_activity_definition").name for each in config["activities"])
             workflows.update(getattr(each, "__temporal_workflow_definition").name for each in config["workflows"])
     for registered, names in ((activities, Activities), (workflows, Workflows)):
