@@ -12,6 +12,7 @@ from starter.cli import common, output
 from storage.postgres.database import Database
 from storage.postgres.revision import known_revisions, read_revision
 from storage.postgres.upgrade import history, roles_without_grants, upgrade
+from storage.rekeying.claims import rekey_claims
 from storage.totals.days import fill_days
 
 app = typer.Typer(help="Database migrations: upgrade, current, history.", no_args_is_help=True)
@@ -22,14 +23,14 @@ app = typer.Typer(help="Database migrations: upgrade, current, history.", no_arg
 async def db_upgrade() -> None:
     """Upgrade the database schema to this version.
 
-    Safe to run at any time, and several times concurrently. It also writes the usage by day of settled invoices that
-    lack it, since an earlier version settled them.
+    Safe to run at any time, and several times concurrently. It also brings along what an earlier version left: the
+    table of claims, and the usage by day of settled invoices that lack it. Workers go on meanwhile.
     """
     url = common.settings().need("database_url")
     before = await _revision(url)
     after = await upgrade(url)
     output.say(f"The database is at revision {after}{_change(before, after)}.")
-    await _fill_days(url)
+    await _bring_along(url)
     missing = await roles_without_grants(url)
     if missing:
         output.complain(
@@ -38,14 +39,17 @@ async def db_upgrade() -> None:
         )
 
 
-async def _fill_days(url: str) -> None:
+async def _bring_along(url: str) -> None:
     database = Database(url, pool_size=1)
     try:
         with output.progress_when_slow() as say:
+            rekeyed = await rekey_claims(database, say)
             say("writing the usage by day of settled invoices")
             filled = await fill_days(database)
     finally:
         await database.close()
+    if rekeyed:
+        output.say("Gave the claims the constraint of revision 0010.")
     if filled:
         output.say(f"Wrote the usage by day of {plural(filled, 'settled invoice')}.")
 

@@ -15,6 +15,7 @@ from devstack import ports
 from devstack.servers.emulator import EmulatorServer
 from storage.postgres.database import Database
 from storage.postgres.upgrade import upgrade
+from storage.rekeying.claims import rekey_claims
 from storage.totals.days import fill_days
 from tests.support.databases import FreshDatabase
 from tests.support.system import System, running_system
@@ -54,7 +55,8 @@ async def books(release: Release, old_database: str) -> UpgradedBooks:
         await connection.close()
     await upgrade(old_database)
     database = Database(old_database, 1)
-    await fill_days(database)  # as `perdure db upgrade` does
+    await rekey_claims(database)  # as `perdure db upgrade` does
+    await fill_days(database)
     await database.close()
     return UpgradedBooks(release, old_database, {row["key"]: dict(row) for row in rows})
 

@@ -16,17 +16,24 @@ CREATE FUNCTION instance_key(instance_id text) RETURNS uuid LANGUAGE sql IMMUTAB
 $$
 """
 
+# Claims that exist keep their constraint until `storage/rekeying/` has brought them along: building the new one would
+# keep everybody out of the table.
 CLAIM_NEVER_TWICE = """
-ALTER TABLE claim
-    DROP CONSTRAINT claim_never_twice,
-    ADD CONSTRAINT claim_never_twice EXCLUDE USING gist (instance_key(instance_id) WITH =, during WITH &&)
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM claim) THEN
+        ALTER TABLE claim
+            DROP CONSTRAINT claim_never_twice,
+            ADD CONSTRAINT claim_never_twice EXCLUDE USING gist (instance_key(instance_id) WITH =, during WITH &&);
+    END IF;
+END
+$$
 """
 
 
 def upgrade() -> None:
     op.execute(INSTANCE_KEY)
     op.execute(CLAIM_NEVER_TWICE)
-    op.execute("ANALYZE claim")
 
 
 def downgrade() -> None:
