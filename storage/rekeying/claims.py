@@ -35,7 +35,7 @@ _PAUSE_SECONDS = 0.2
 
 
 async def rekey_claims(db: Database, say: Say = lambda _: None) -> bool:
-    """Bring the table along. Returns whether there was anything to do. `say` is told what it does.
+    """Bring the table along. Returns whether there was anything to do. `say` is given what it does.
 
     One call at a time does it, and others wait.
 
