@@ -74,6 +74,7 @@ def usage_parameters(scope: ClaimScope, card: RateCard, accounts: Sequence[Billa
         "cutoff": scope.cutoff,
         "charged_kinds": sorted(scope.charged_kinds),
         "default_class": DEFAULT_CLASS,
+        "first_rate": card.versions[0].effective_from,
         **asdict(scope.silence),
         "slices_of": [each.attribution_id for each in slices],
         "rates_from": [each.rate_from for each in slices],

@@ -24,6 +24,7 @@ from billing.assessment.assessment import (
 )
 from billing.pricing.rating import RateCard
 from storage.claims.assessing import assess_page, billable_accounts, lock_page, preview_accounts
+from storage.claims.marking import lower_marks, raise_marks
 from storage.claims.writing import priced_with, write_invoices, write_verdicts
 from storage.postgres.database import Database
 from storage.postgres.refusals import is_conflict, is_refused, refusal
@@ -65,8 +66,10 @@ async def claim_page(db: Database, scope: ClaimScope, rate_card: RateCard) -> Pa
     try:
         async with db.transaction() as connection:
             accounts = await lock_page(connection, scope)
+            await lower_marks(connection, accounts)
             assessed = await assess_page(connection, scope, rate_card, accounts)
             await _write(connection, scope, rate_card, accounts, assessed)
+            await raise_marks(connection, scope, rate_card, accounts, assessed)
     except DBAPIError as error:
         if not is_refused(error):
             raise
@@ -96,10 +99,12 @@ async def _claim_again(db: Database, scope: ClaimScope, card: RateCard) -> list[
     """
     async with db.transaction() as connection:
         accounts = await lock_page(connection, scope)
+        await lower_marks(connection, accounts)
         try:
             async with connection.begin_nested():
                 assessed = await _assess_unclaimed(connection, scope, card, accounts)
                 await _write(connection, scope, card, accounts, assessed)
+                await raise_marks(connection, scope, card, accounts, assessed)
         except DBAPIError as error:
             assessed = _refused(scope, card, accounts, error)
             await _write(connection, scope, card, accounts, assessed)

@@ -106,10 +106,12 @@ INSERT INTO page_usage {usage};
 -- prices depend on the month, at the ends of months, or of the account's own cycles. What follows the last sign of a
 -- silent instance is not billable. Each window has its currency. A window that is not charged (a trial, for example)
 -- bills nothing.
+-- What ended before the account's mark is not read, nor are its claims: a month costs what it has itself.
 -- Faults are judged after the joins: by a condition, PostgreSQL expects so few instances that it reads all claims for
 -- each of them. The pieces are computed once, not for every rate.
--- Claims are found by the account's invoices, and by instance only where an instance has had several accounts: the
--- index of `claim.invoice_id` costs a tenth of finding each instance in the exclusion constraint's index.
+-- Claims are found by the account's invoices, and by instance only where an instance has had several accounts or has
+-- run since before the mark: the index of `claim.invoice_id` costs a tenth of finding each instance in the exclusion
+-- constraint's index.
 WITH page AS MATERIALIZED (
     SELECT a.attribution_id, s.currency,
            CASE WHEN a.attribution_id = ANY (CAST(:slices_of AS text[])) THEN a.attribution_id ELSE '' END AS slices_of,
@@ -126,20 +128,19 @@ WITH page AS MATERIALIZED (
       )
     GROUP BY a.attribution_id, s.currency
 ),
+mark AS MATERIALIZED ({marks}),
 claimed AS MATERIALIZED (
     SELECT own.instance_id, range_agg(own.during) AS during
     FROM (
         SELECT c.instance_id, c.during
         FROM claim AS c
         WHERE c.invoice_id = ANY (ARRAY(
-            SELECT id FROM invoice WHERE attribution_id = ANY (CAST(:accounts AS text[]))
+            SELECT i.id FROM mark JOIN invoice AS i USING (attribution_id) WHERE i.cutoff > mark.until
         ))
         UNION ALL
         SELECT c.instance_id, c.during
         FROM claim AS c
-        WHERE instance_key(c.instance_id) = ANY (ARRAY(
-            SELECT instance_key(instance_id) FROM instance_payer WHERE attribution_id = ANY (CAST(:accounts AS text[]))
-        ))
+        WHERE {of_instances}
     ) AS own
     GROUP BY own.instance_id
 ),
@@ -168,13 +169,98 @@ FROM (
                ))) * page.chargeable
                - coalesce(claimed.during, '{}'::tstzmultirange)
            END) AS during
-    FROM instance_segment AS s
-    JOIN page USING (attribution_id)
+    FROM page
+    JOIN mark USING (attribution_id)
+    CROSS JOIN LATERAL ({ran}) AS s
     LEFT JOIN claimed USING (instance_id)
     LEFT JOIN source AS o ON o.name = s.last_source
-    WHERE s.attribution_id = ANY (CAST(:accounts AS text[]))
 ) AS piece
 JOIN rate ON rate.slices_of = piece.slices_of AND rate.during && piece.during;
+
+-- name: ran
+-- Found account by account, in an index of account and end: the cost does not grow with the accounts' past.
+SELECT * FROM instance_segment AS r WHERE r.attribution_id = mark.attribution_id AND r.until > mark.until OFFSET 0
+
+-- name: of_instances
+instance_key(c.instance_id) = ANY (ARRAY(
+            SELECT instance_key(s.instance_id)
+            FROM mark
+            CROSS JOIN LATERAL ({ran}) AS s
+            WHERE mark.until > '-infinity' AND lower(s.during) < mark.until
+            UNION ALL
+            SELECT instance_key(p.instance_id)
+            FROM mark
+            JOIN instance_payer AS p USING (attribution_id)
+        ))
+
+-- name: marks
+-- Until when each account's usage is claimed: all that had ended by then is on invoices, as far as it was chargeable. A
+-- mark does not hold beyond what was changed or released since, nor beyond the first window that it does not know.
+SELECT a.attribution_id,
+       CASE WHEN a.claimed_until IS NULL THEN '-infinity' ELSE least(
+           a.claimed_until, reopened.since,
+           lower({chargeable} * tstzmultirange(tstzrange(NULL, a.claimed_until)) - a.claimed_windows)
+       ) END AS until
+FROM account AS a
+CROSS JOIN LATERAL (
+    SELECT min(r.since) AS since FROM reopened_usage AS r WHERE r.attribution_id = a.attribution_id
+) AS reopened
+WHERE a.attribution_id = ANY (CAST(:accounts AS text[]))
+
+-- name: chargeable
+-- An account's windows of all currencies that are charged, from when its usage is billed and has a rate.
+coalesce((
+    SELECT range_agg(w.during)
+    FROM account_window AS w
+    WHERE w.attribution_id = a.attribution_id
+      AND coalesce(w.charged, w.kind = ANY (CAST(:charged_kinds AS text[])))
+), '{}') * tstzmultirange(tstzrange(
+    greatest(a.bill_after, CAST(:bill_after AS timestamptz), CAST(:first_rate AS timestamptz)), NULL
+))
+
+-- name: lower_marks
+-- Before the usage is read: what commits after this statement stays, and lowers the mark at the next claim.
+WITH taken AS (
+    DELETE FROM reopened_usage WHERE attribution_id = ANY (CAST(:accounts AS text[])) RETURNING attribution_id, since
+)
+UPDATE account AS a
+SET claimed_until = first.since
+FROM (SELECT attribution_id, min(since) AS since FROM taken GROUP BY attribution_id) AS first
+WHERE a.attribution_id = first.attribution_id AND a.claimed_until > first.since;
+
+-- name: raise_marks
+-- Under the accounts' locks, after the claims: accounts with nothing left in `page_usage`, which has their usage in all
+-- currencies of their windows.
+WITH left_over AS MATERIALIZED (
+    SELECT DISTINCT u.attribution_id
+    FROM page_usage AS u
+    WHERE NOT EXISTS (
+        SELECT
+        FROM invoice AS i
+        JOIN invoice_line AS l ON l.invoice_id = i.id
+        WHERE i.key = ANY (CAST(:keys AS text[]))
+          AND (i.attribution_id, i.currency, l.workspace_class, l.rate_from)
+            = (u.attribution_id, u.currency, u.workspace_class, u.rate_from)
+    )
+)
+UPDATE account
+SET claimed_until = :cutoff, claimed_windows = mark.windows
+FROM (
+    SELECT a.attribution_id, {chargeable} * tstzmultirange(tstzrange(NULL, CAST(:cutoff AS timestamptz))) AS windows
+    FROM account AS a
+    WHERE a.attribution_id = ANY (CAST(:accounts AS text[]))
+      AND a.attribution_id NOT IN (SELECT attribution_id FROM left_over)
+      AND NOT EXISTS (
+          SELECT FROM account_window AS w
+          WHERE w.attribution_id = a.attribution_id
+            AND (w.attribution_id, w.currency) NOT IN (
+                SELECT * FROM unnest(CAST(:accounts AS text[]), CAST(:currencies AS text[]))
+            )
+      )
+) AS mark
+WHERE account.attribution_id = mark.attribution_id
+  AND (account.claimed_until IS NULL OR account.claimed_until <= :cutoff)
+  AND (account.claimed_until, account.claimed_windows) IS DISTINCT FROM (CAST(:cutoff AS timestamptz), mark.windows);
 
 -- name: lines
 SELECT attribution_id, currency, workspace_class, rate_from,

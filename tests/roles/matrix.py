@@ -47,6 +47,7 @@ MATRIX: dict[str, tuple[str, str, str, str, str]] = {
     "rate_card": ("ra", "r", "r", "-", "-"),
     "received_event": ("-", "r", "r", "rd", "ra"),
     "refund": ("raw", "r", "r", "-", "-"),
+    "reopened_usage": ("rad", "ra", "r", "a", "-"),
     "segment": ("r", "rad", "r", "rad", "-"),
     "source": ("r", "raw", "r", "raw", "-"),
     "source_fault": ("r", "rawd", "r", "rawd", "-"),
@@ -95,8 +96,10 @@ _WHAT_AN_INVOICE_IS_OF = {
     *("claimed_at", "charge_on", "finalization", "finalize_at"),
 }
 _SEEN_IN_STRIPE = {"email_in_stripe", "address_in_stripe", "stripe_seen_at", "customer_of_another"}
+_CLAIMED = {"claimed_until", "claimed_windows"}
 CHANGEABLE = {
-    (BILLING, "account"): {"stripe_customer_id", "currency", "bill_after", "name", *_SEEN_IN_STRIPE},
+    (BILLING, "account"): {"stripe_customer_id", "currency", "bill_after", "name", *_SEEN_IN_STRIPE, *_CLAIMED},
+    (OPERATOR, "account"): {"stripe_customer_id", "currency", "bill_after", *_DETAILS, *_SEEN_IN_STRIPE},
     (OPERATOR, "invoice"): {"stripe_customer_id", "updated_at"},
     (OPERATOR, "subscription"): {"during", "kind", "currency"},
     (INGEST, "account"): _DETAILS,

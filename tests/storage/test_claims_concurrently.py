@@ -25,6 +25,7 @@ from tests.storage.usage import (
     cancellation,
     card,
     claimed,
+    execute,
     fetch,
     instance,
     june,
@@ -106,6 +107,7 @@ async def test_a_run_waits_for_the_one_that_holds_the_accounts(db: Database) -> 
 
 async def test_without_the_lock_the_constraint_still_refuses(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     await _use(db)
+    await execute(db, "DELETE FROM reopened_usage")  # the second claim would wait for the rows that the first takes
     held = asyncio.Event()
     release = asyncio.Event()
 

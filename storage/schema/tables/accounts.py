@@ -16,7 +16,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSTZRANGE, ExcludeConstraint
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSTZMULTIRANGE, TSTZRANGE, ExcludeConstraint
 
 from storage.schema.tables.metadata import INSTANT, KEYED, METADATA, NOW, identity
 
@@ -39,6 +39,10 @@ ACCOUNT = Table(
     Column("customer_of_another", Text),
     # By field, the instant as of which the API or an import gave its value.
     Column("details_at", JSONB, nullable=False, server_default=text("'{}'")),
+    # All usage that had ended by then is on invoices, as far as it was within these windows, which were charged.
+    Column("claimed_until", INSTANT),
+    Column("claimed_windows", TSTZMULTIRANGE),
+    CheckConstraint("(claimed_until IS NULL) = (claimed_windows IS NULL)", name="account_claimed"),
     CheckConstraint("unsent <@ ARRAY['name', 'email', 'address', 'tax_id']", name="account_unsent"),
     CheckConstraint(
         text(r"attribution_id ~ '^[A-Za-z0-9][A-Za-z0-9._\:@+=~-]{0,132}$'"),

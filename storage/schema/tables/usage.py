@@ -39,7 +39,11 @@ WORKSPACE_INSTANCE = Table(
     Column("seen_by", KEYED),
     Column("segmented", Boolean, nullable=False, server_default=text("false")),
     CheckConstraint("quantity > 0", name="workspace_instance_quantity"),
-    Index("workspace_instance_attribution_id", "attribution_id"),
+    Index(
+        "workspace_instance_account",
+        "attribution_id",
+        text("(COALESCE(LEAST(stopping_time, stopped_time), 'infinity'::timestamptz))"),
+    ),
 )
 
 USAGE_FACT = Table(
@@ -78,7 +82,7 @@ SEGMENT = Table(
         name="segment_faulty",
     ),
     ExcludeConstraint(("instance_id", "="), ("during", "&&"), using="gist", name="segment_never_two_at_once"),
-    Index("segment_attribution_id", "attribution_id"),
+    Index("segment_account", "attribution_id", text("(COALESCE(upper(during), 'infinity'::timestamptz))")),
 )
 
 # Every account that an instance has belonged to, once there is more than one.
@@ -88,4 +92,13 @@ INSTANCE_PAYER = Table(
     Column("attribution_id", KEYED, nullable=False),
     Column("instance_id", KEYED, nullable=False),
     PrimaryKeyConstraint("attribution_id", "instance_id"),
+)
+
+# Usage that may be billable again, by account, and since when: each change adds a row, the next claim takes it.
+REOPENED_USAGE = Table(
+    "reopened_usage",
+    METADATA,
+    Column("attribution_id", KEYED, nullable=False),
+    Column("since", INSTANT, nullable=False),
+    Index("reopened_usage_account", "attribution_id", "since"),
 )

@@ -1,4 +1,4 @@
-"""Claims are kept apart by a key of the instance that is fast to compare."""
+"""Claims are kept apart by a fast key of the instance; until when the usage of accounts is claimed."""
 
 from alembic import op
 
@@ -30,10 +30,149 @@ END
 $$
 """
 
+# Accounts begin without a mark: their next claim reads all their usage once more, and marks it.
+MARKS = """
+ALTER TABLE account
+    ADD COLUMN claimed_until timestamptz,
+    ADD COLUMN claimed_windows tstzmultirange,
+    ADD CONSTRAINT account_claimed CHECK ((claimed_until IS NULL) = (claimed_windows IS NULL));
+
+CREATE TABLE reopened_usage (
+    attribution_id  text COLLATE "C" NOT NULL,
+    since           timestamptz NOT NULL
+);
+CREATE INDEX reopened_usage_account ON reopened_usage (attribution_id, since);
+
+CREATE INDEX workspace_instance_account ON workspace_instance
+    (attribution_id, (COALESCE(LEAST(stopping_time, stopped_time), 'infinity'::timestamptz)));
+DROP INDEX workspace_instance_attribution_id;
+CREATE INDEX segment_account ON segment (attribution_id, (COALESCE(upper(during), 'infinity'::timestamptz)));
+DROP INDEX segment_attribution_id;
+
+CREATE OR REPLACE VIEW instance_segment AS
+SELECT w.id AS instance_id, w.attribution_id, w.workspace_class, w.quantity, w.creation_time, w.started_time,
+       least(w.stopping_time, w.stopped_time) AS ended_time, greatest(w.last_sign, w.seen_at) AS last_sign,
+       CASE WHEN w.seen_at < w.last_sign OR w.seen_at IS NULL THEN w.last_source ELSE w.seen_by END AS last_source,
+       w.segmented,
+       CASE WHEN w.started_time IS NULL THEN 'no_started_time'
+            WHEN w.creation_time IS NULL THEN 'no_creation_time'
+            WHEN least(w.stopping_time, w.stopped_time) < w.started_time THEN 'ends_before_start'
+            WHEN w.started_time < w.creation_time - interval '1 day' THEN 'starts_before_creation'
+       END AS fault,
+       CASE WHEN w.started_time <= coalesce(least(w.stopping_time, w.stopped_time), w.started_time)
+            THEN tstzrange(w.started_time, least(w.stopping_time, w.stopped_time))
+            ELSE 'empty'
+       END AS during,
+       w.workspace_id COLLATE "C" AS workspace_id,
+       coalesce(least(w.stopping_time, w.stopped_time), 'infinity'::timestamptz) AS until
+FROM workspace_instance AS w
+WHERE NOT w.segmented
+UNION ALL
+SELECT s.instance_id, s.attribution_id, s.workspace_class, s.quantity,
+       CASE WHEN s.ended_time IS NULL THEN w.creation_time END,
+       CASE WHEN s.ended_time IS NULL THEN w.started_time ELSE s.started_time END,
+       coalesce(s.ended_time, least(w.stopping_time, w.stopped_time)), greatest(w.last_sign, w.seen_at),
+       CASE WHEN w.seen_at < w.last_sign OR w.seen_at IS NULL THEN w.last_source ELSE w.seen_by END,
+       w.segmented,
+       CASE WHEN s.ended_time < s.started_time THEN 'ends_before_start'
+            WHEN s.ended_time IS NOT NULL THEN 'no_started_time'
+            WHEN w.started_time < w.creation_time - interval '1 day' AND lower(s.during) >= w.started_time
+            THEN 'starts_before_creation'
+       END,
+       s.during, w.workspace_id COLLATE "C",
+       coalesce(upper(s.during), 'infinity'::timestamptz)
+FROM segment AS s
+JOIN workspace_instance AS w ON w.id = s.instance_id
+"""
+
+# Each change that can make time of a stopped instance billable again says so in its own transaction. It adds a row and
+# waits for nobody: a claim takes away the rows that it has seen, so that one that it has not seen outlasts it. What
+# changes an account's windows or what is charged needs no row: `account.claimed_windows` has the windows of the mark.
+# `since` is a microsecond before the end, so that the segment reaches beyond it.
+REOPENING = (
+    """
+    CREATE FUNCTION reopen_added() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        INSERT INTO reopened_usage (attribution_id, since)
+        SELECT attribution_id, min(least(stopping_time, stopped_time)) - interval '1 microsecond'
+        FROM added
+        WHERE attribution_id <> '' AND least(stopping_time, stopped_time) > started_time
+        GROUP BY attribution_id;
+        RETURN NULL;
+    END $$
+    """,
+    """
+    CREATE FUNCTION reopen_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        INSERT INTO reopened_usage (attribution_id, since)
+        SELECT s.attribution_id, min(s.until) - interval '1 microsecond'
+        FROM after
+        JOIN before USING (id)
+        JOIN instance_segment AS s ON s.instance_id = after.id
+        WHERE (after.attribution_id, after.creation_time, after.started_time, after.stopping_time, after.stopped_time,
+               after.segmented)
+            IS DISTINCT FROM
+              (before.attribution_id, before.creation_time, before.started_time, before.stopping_time,
+               before.stopped_time, before.segmented)
+          AND s.attribution_id <> '' AND s.until < 'infinity'
+        GROUP BY s.attribution_id;
+        RETURN NULL;
+    END $$
+    """,
+    """
+    CREATE FUNCTION reopen_segments() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        INSERT INTO reopened_usage (attribution_id, since)
+        SELECT attribution_id, min(upper(during)) - interval '1 microsecond'
+        FROM after
+        WHERE attribution_id <> '' AND upper(during) IS NOT NULL
+        GROUP BY attribution_id;
+        RETURN NULL;
+    END $$
+    """,
+    """
+    CREATE FUNCTION reopen_released() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        INSERT INTO reopened_usage (attribution_id, since)
+        SELECT s.attribution_id, min(s.until) - interval '1 microsecond'
+        FROM released
+        JOIN instance_segment AS s ON s.instance_id = released.instance_id AND s.during && released.during
+        WHERE s.attribution_id <> '' AND s.until < 'infinity'
+        GROUP BY s.attribution_id;
+        RETURN NULL;
+    END $$
+    """,
+    """
+    CREATE TRIGGER reopen_added AFTER INSERT ON workspace_instance
+        REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION reopen_added()
+    """,
+    """
+    CREATE TRIGGER reopen_changed AFTER UPDATE ON workspace_instance
+        REFERENCING OLD TABLE AS before NEW TABLE AS after FOR EACH STATEMENT EXECUTE FUNCTION reopen_changed()
+    """,
+    """
+    CREATE TRIGGER reopen_added AFTER INSERT ON segment
+        REFERENCING NEW TABLE AS after FOR EACH STATEMENT EXECUTE FUNCTION reopen_segments()
+    """,
+    """
+    CREATE TRIGGER reopen_changed AFTER UPDATE ON segment
+        REFERENCING NEW TABLE AS after FOR EACH STATEMENT EXECUTE FUNCTION reopen_segments()
+    """,
+    """
+    CREATE TRIGGER reopen_released AFTER DELETE ON claim
+        REFERENCING OLD TABLE AS released FOR EACH STATEMENT EXECUTE FUNCTION reopen_released()
+    """,
+)
+
 
 def upgrade() -> None:
     op.execute(INSTANCE_KEY)
     op.execute(CLAIM_NEVER_TWICE)
+    for statement in MARKS.strip().split(";\n"):
+        if statement.strip():
+            op.execute(statement)
+    for statement in REOPENING:
+        op.execute(statement)
 
 
 def downgrade() -> None:
