@@ -99,6 +99,11 @@ class InvoiceRecord:
         return self.resume_state or self.state
 
     @property
+    def edited(self) -> int:
+        """What an edit in Stripe that a person accepted changes of `amount`."""
+        return 0 if self.accepted_subtotal is None else self.accepted_subtotal - self.amount
+
+    @property
     def awaits_approval(self) -> bool:
         """Whether the invoice is a draft that a person must approve first."""
         waits = self.state is InvoiceState.DRAFT and self.finalization is Finalization.APPROVAL

@@ -19,6 +19,8 @@ from billing.invoice.record import InvoiceLineRecord
 from billing.money import exponent
 
 _MORE_DECIMALS = 4
+EDITED = "Edited in Stripe"
+"""The adjustment that says what an edit in Stripe changes that a person accepted."""
 
 
 class StatementMark(StrEnum):

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from billing.money import EXACT
 from billing.periods import BillingPeriod
-from billing.statement.model import Statement, StatementLine, StatementMark, StatementProject, item_decimals
+from billing.statement.model import EDITED, Statement, StatementLine, StatementMark, StatementProject, item_decimals
 from billing.text import plural
 from starter.statements import words
 from starter.statements.letterhead import Letterhead
@@ -156,7 +156,8 @@ def _net(statement: Statement) -> SumRow | None:
     """Return what the credit notes leave of the subtotal: they are before tax, as it is."""
     if not statement.credit_notes:
         return None
-    left = statement.amount - statement.credited
+    edited = sum(each.amount for each in statement.adjustments if each.what == EDITED)
+    left = statement.amount + edited - statement.credited
     return SumRow("Subtotal less credit notes, before tax", words.priced(left, statement.currency), strong=True)
 
 

@@ -68,7 +68,10 @@ class InvoicePlace:
 
 @dataclass(frozen=True)
 class InvoiceRow:
-    """An invoice in a list. Amounts are in minor units; `net` is without credits, and zero if it is dead."""
+    """An invoice in a list. Amounts are in minor units.
+
+    `edited`: what an accepted edit in Stripe changes. `net`: with it, without credits, and zero if it is dead.
+    """
 
     id: int
     key: str
@@ -79,6 +82,7 @@ class InvoiceRow:
     state: InvoiceState
     currency: str
     amount: int
+    edited: int
     credited: int
     net: int
     stripe_invoice_id: str | None
@@ -102,12 +106,13 @@ class InvoiceTotal:
     currency: str
     invoices: int
     amount: int
+    edited: int
     credited: int
 
     @property
     def net(self) -> int:
-        """What is left after credits."""
-        return self.amount - self.credited
+        """What is left after edits in Stripe and credits."""
+        return self.amount + self.edited - self.credited
 
 
 async def browse_invoices(

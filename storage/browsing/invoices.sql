@@ -39,7 +39,8 @@ AND (CAST(:text AS text) IS NULL OR i.id = ANY (ARRAY(
 
 -- name: shown
 SELECT i.id, i.key, i.attribution_id, a.name AS account_name, i.billing_period, i.reason, i.state, i.currency, i.amount,
-       CASE WHEN i.state IN ({dead}) THEN 0 ELSE i.amount END - coalesce(c.credited, 0) AS net,
+       coalesce(i.accepted_subtotal - i.amount, 0) AS edited,
+       CASE WHEN i.state IN ({dead}) THEN 0 ELSE coalesce(i.accepted_subtotal, i.amount) END - coalesce(c.credited, 0) AS net,
        coalesce(c.credited, 0) AS credited, i.stripe_invoice_id, i.claimed_at, i.finalized_at, i.paid_at,
        i.blocked_reason, i.blocked_since,
        i.state = 'draft' AND i.finalization = 'approval' AND i.approved_amount IS NULL AS awaits_approval
@@ -141,6 +142,7 @@ ORDER BY i.id DESC;
 -- Of every invoice that the filter lets through. Voided and deleted ones count, and are worth nothing.
 SELECT i.currency, count(*) AS invoices,
        CAST(coalesce(sum(i.amount) FILTER (WHERE i.state NOT IN ({dead})), 0) AS bigint) AS amount,
+       CAST(coalesce(sum(i.accepted_subtotal - i.amount) FILTER (WHERE i.state NOT IN ({dead})), 0) AS bigint) AS edited,
        CAST(coalesce(sum(c.credited) FILTER (WHERE i.state NOT IN ({dead})), 0) AS bigint) AS credited
 FROM invoice AS i
 LEFT JOIN (

@@ -25,18 +25,24 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 T = TypeVar("T", bound="DataclassInstance")
+EDITED = "adjustment"
+"""The kind of a line's row that says what an edit in Stripe changes."""
 _ROWS_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
 class ExportedState:
-    """The invoices of one state and currency. Of `amount`, `dead` counts no more, and `with_days` has days."""
+    """The invoices of one state and currency. Of `amount`, `dead` counts no more, and `with_days` has days.
+
+    `edited`: what edits in Stripe that a person accepted change.
+    """
 
     state: InvoiceState
     currency: str
     invoices: int
     amount: int
     dead: int
+    edited: int
     credited: int
     refunded: int
     with_days: int
@@ -46,8 +52,8 @@ class ExportedState:
 class ExportedInvoice:
     """An invoice. `dead`: its amount if it is voided or deleted, else 0; `credited` and `refunded`: as totals count.
 
-    `stripe_tax`, `stripe_discount` and `stripe_total` are None if it is dead, or not finalized yet. `accepted_change`:
-    Stripe's subtotal less `amount`, if a person accepted Stripe's in place of ours and it is not dead; else None.
+    `edited`: Stripe's subtotal less `amount`, if a person accepted Stripe's in place of ours and it is not dead, else
+    0. `stripe_tax`, `stripe_discount` and `stripe_total` are None if it is dead, or not finalized yet.
     """
 
     key: str
@@ -58,12 +64,12 @@ class ExportedInvoice:
     currency: str
     amount: int
     dead: int
+    edited: int
     credited: int
     refunded: int
     stripe_tax: int | None
     stripe_discount: int | None
     stripe_total: int | None
-    accepted_change: int | None
     stripe_number: str | None
     stripe_invoice_id: str | None
     stripe_customer_id: str | None
@@ -81,18 +87,21 @@ class ExportedInvoice:
 
 @dataclass(frozen=True)
 class ExportedLine:
-    """A line of an invoice that is not dead. `tiers`: the JSON of a line of tiers."""
+    """A line of an invoice that is not dead. `tiers`: the JSON of a line of tiers.
+
+    The kind `EDITED` is no line of ours, and has an amount alone: what an accepted edit changes of the others.
+    """
 
     key: str
     attribution_id: str
     name: str | None
     state: InvoiceState
     currency: str
-    line_no: int
-    kind: LineKind
+    line_no: int | None
+    kind: str
     workspace_class: str
     rated_as_default: bool
-    rate_from: datetime
+    rate_from: datetime | None
     duration_us: int
     quantity_us: Decimal
     carried_us: int

@@ -14,14 +14,18 @@ GROUP BY invoice_id
 -- A voided invoice keeps these figures, and nobody owes them.
 CASE WHEN i.state NOT IN ({dead}) THEN i.stripe_tax END AS stripe_tax,
 CASE WHEN i.state NOT IN ({dead}) THEN i.stripe_discount END AS stripe_discount,
-CASE WHEN i.state NOT IN ({dead}) THEN i.stripe_total END AS stripe_total,
-CASE WHEN i.state NOT IN ({dead}) THEN i.accepted_subtotal - i.amount END AS accepted_change
+CASE WHEN i.state NOT IN ({dead}) THEN i.stripe_total END AS stripe_total
+
+-- name: edited
+-- What an edit in Stripe that a person accepted changes of our amount.
+CASE WHEN i.state IN ({dead}) THEN 0 ELSE coalesce(i.accepted_subtotal - i.amount, 0) END
 
 -- name: figures
 -- By state, without lines, days or single credit notes: what the other sheets are compared with. An invoice that is
 -- blocked after its books agreed keeps its days.
 SELECT i.state, i.currency, count(*) AS invoices, CAST(sum(i.amount) AS bigint) AS amount,
        CAST(sum(CASE WHEN i.state IN ({dead}) THEN i.amount ELSE 0 END) AS bigint) AS dead,
+       CAST(sum({edited}) AS bigint) AS edited,
        CAST(coalesce(sum(n.credited) FILTER (WHERE i.state NOT IN ({dead})), 0) AS bigint) AS credited,
        CAST(coalesce(sum(r.refunded), 0) AS bigint) AS refunded,
        CAST(coalesce(sum(i.amount) FILTER (WHERE coalesce(i.resume_state, i.state) IN ({billed})), 0) AS bigint) AS with_days
@@ -35,6 +39,7 @@ ORDER BY i.currency, i.state;
 -- name: invoices
 SELECT i.key, i.attribution_id, a.name, i.state, i.reason, i.currency, i.amount,
        CASE WHEN i.state IN ({dead}) THEN i.amount ELSE 0 END AS dead,
+       {edited} AS edited,
        CASE WHEN i.state IN ({dead}) THEN 0 ELSE CAST(coalesce(n.credited, 0) AS bigint) END AS credited,
        CAST(coalesce(r.refunded, 0) AS bigint) AS refunded,
        {owed_in_stripe},
@@ -49,14 +54,24 @@ WHERE i.billing_period = :period
 ORDER BY i.attribution_id, i.key;
 
 -- name: lines
+-- After an invoice's lines, one without a number: what an accepted edit in Stripe changes of their sum.
 SELECT i.key, i.attribution_id, a.name, i.state, i.currency, l.line_no, l.kind, l.workspace_class, l.rated_as_default,
-       l.rate_from, l.duration_us, coalesce(l.quantity_us, l.duration_us) AS quantity_us, l.carried_us,
-       l.credits_per_minute, l.credits, l.price_per_credit, CAST(l.tiers AS text) AS tiers, l.amount
+       l.rate_from, l.duration_us, l.quantity_us, l.carried_us, l.credits_per_minute, l.credits, l.price_per_credit,
+       l.tiers, l.amount
 FROM invoice AS i
 JOIN account AS a USING (attribution_id)
-JOIN invoice_line AS l ON l.invoice_id = i.id
+CROSS JOIN LATERAL (
+    SELECT line_no, kind, workspace_class, rated_as_default, rate_from, duration_us,
+           coalesce(quantity_us, duration_us) AS quantity_us, carried_us, credits_per_minute, credits, price_per_credit,
+           CAST(tiers AS text) AS tiers, amount
+    FROM invoice_line
+    WHERE invoice_id = i.id
+    UNION ALL
+    SELECT NULL, 'adjustment', '', false, NULL, 0, 0, 0, 0, 0, 0, NULL, i.accepted_subtotal - i.amount
+    WHERE i.accepted_subtotal <> i.amount
+) AS l
 WHERE i.billing_period = :period AND i.state NOT IN ({dead})
-ORDER BY i.attribution_id, i.key, l.line_no;
+ORDER BY i.attribution_id, i.key, l.line_no NULLS LAST;
 
 -- name: days
 -- Of settled invoices alone: others have no days yet.

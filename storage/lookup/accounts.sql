@@ -2,7 +2,7 @@
 -- By account and currency; NULL where there is no such invoice.
 WITH net AS (
     SELECT i.attribution_id, i.billing_period, i.currency, coalesce(i.resume_state, i.state) AS state,
-           i.amount - coalesce((
+           coalesce(i.accepted_subtotal, i.amount) - coalesce((
                SELECT sum(n.amount) FROM credit_note AS n WHERE n.invoice_id = i.id AND n.state = 'issued'
            ), 0) AS amount
     FROM invoice AS i

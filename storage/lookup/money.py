@@ -11,7 +11,8 @@ from storage.postgres.statements import statement
 
 @dataclass(frozen=True)
 class AccountMoney:
-    """An account's money in minor units by currency, without issued credits and before tax.
+    """An account's money in minor units by currency, with accepted edits in Stripe, without issued credits and before
+    tax.
 
     `billed`: its live invoices of a period. `unpaid`: its finalized invoices that are neither paid nor given up.
     `uncollectible`: those that Stripe has given up.

@@ -15,8 +15,9 @@ from storage.postgres.statements import statement
 class ListedPeriod:
     """A period that has invoices, has been settled, or is held.
 
-    `totals`: of its invoices that are not voided or deleted, in minor units by currency. `settled_at`: when a run of
-    the whole period last ended. `held`: why it waits for an approval, None if it does not.
+    `totals`: of its invoices that are not voided or deleted, with accepted edits in Stripe, in minor units by
+    currency. `settled_at`: when a run of the whole period last ended. `held`: why it waits for an approval, None if it
+    does not.
     """
 
     period: str

@@ -13,7 +13,7 @@ FROM (
         SELECT billing_period, currency, count(*) AS invoices,
                count(*) FILTER (WHERE state IN ({open})) AS open,
                count(*) FILTER (WHERE state = 'blocked') AS blocked,
-               coalesce(sum(amount) FILTER (WHERE state NOT IN ({dead})), 0) AS amount
+               coalesce(sum(coalesce(accepted_subtotal, amount)) FILTER (WHERE state NOT IN ({dead})), 0) AS amount
         FROM invoice
         GROUP BY billing_period, currency
     ) AS by_currency

@@ -9,7 +9,7 @@ from billing.invoice.credit_notes import CreditNoteState
 from billing.invoice.key import CreditNoteKey
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
-from billing.statement.model import Adjustment, StatementCredit, StatementMark, StatementRefund
+from billing.statement.model import EDITED, Adjustment, StatementCredit, StatementMark, StatementRefund
 from storage.invoices.credit_notes import CreditNoteRecord
 from storage.invoices.refunds import RefundRecord
 
@@ -48,12 +48,13 @@ def total_known(record: InvoiceRecord) -> bool:
 
 
 def adjustments_of(record: InvoiceRecord) -> tuple[Adjustment, ...]:
-    """Return what Stripe's total has besides our lines; none before the total is known."""
-    if record.stripe_total is None or not total_known(record):
-        return ()
-    discount, tax = record.stripe_discount or 0, record.stripe_tax or 0
-    other = record.stripe_total + discount - tax - record.amount
+    """Return what Stripe's total has besides our lines; before the total is known, the accepted edit alone."""
+    other = discount = tax = 0
+    if record.stripe_total is not None and total_known(record):
+        discount, tax = record.stripe_discount or 0, record.stripe_tax or 0
+        other = record.stripe_total + discount - tax - record.amount - record.edited
     found = (
+        Adjustment(EDITED, record.edited),
         Adjustment("Other lines of the invoice in Stripe", other),
         Adjustment("Discounts", -discount),
         Adjustment("Tax", tax),

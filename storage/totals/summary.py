@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from storage.postgres.database import Database
-from storage.postgres.rows import reader, record
+from storage.postgres.rows import reader
 from storage.postgres.statements import statement
 from storage.postgres.tuning import tune
 
@@ -27,7 +27,7 @@ class SummaryBy(StrEnum):
 _STATEMENTS = {
     SummaryBy.ACCOUNT: ("by_account",),
     SummaryBy.CLASS: ("by_class",),
-    SummaryBy.DAY: ("by_day", "without_day"),
+    SummaryBy.DAY: ("by_day", "without_day", "edited"),
     SummaryBy.CURRENCY: ("by_currency",),
 }
 
@@ -37,9 +37,10 @@ class SummaryRow:
     """The amounts of a subject in one currency, in minor units.
 
     `subject`: the attribution id, class, UTC day or currency; empty for what belongs to no class or day. `settled`: of
-    invoices whose books agree; `open` and `blocked`: of those that are not settled yet. `credited`: by issued credit
-    notes. `before`: the net amount of the other period. `invoices` and `quantity_us` (Σ duration × quantity) are None
-    where they are not counted.
+    invoices whose books agree; `open` and `blocked`: of those that are not settled yet. `edited`: what edits in Stripe
+    that a person accepted change; by class and day it has a row of its own. `credited`: by issued credit notes.
+    `before`: the net amount of the other period. `invoices` and `quantity_us` (Σ duration × quantity) are None where
+    they are not counted.
     """
 
     subject: str
@@ -50,48 +51,31 @@ class SummaryRow:
     settled: int
     open: int
     blocked: int
+    edited: int
     credited: int
     before: int
 
     @property
     def net(self) -> int:
-        """Everything less the credits."""
-        return self.settled + self.open + self.blocked - self.credited
+        """Everything less the credits: what Stripe has, before discounts and tax."""
+        return self.settled + self.open + self.blocked + self.edited - self.credited
 
 
 def summed(rows: Iterable[SummaryRow]) -> list[SummaryRow]:
     """Return the sum of rows by currency, with the currency as the subject, in order of their codes."""
     sums: dict[str, SummaryRow] = {}
     for row in rows:
-        so_far = sums.get(row.currency, SummaryRow(row.currency, None, row.currency, None, None, 0, 0, 0, 0, 0))
+        so_far = sums.get(row.currency, SummaryRow(row.currency, None, row.currency, None, None, 0, 0, 0, 0, 0, 0))
         sums[row.currency] = replace(
             so_far,
             settled=so_far.settled + row.settled,
             open=so_far.open + row.open,
             blocked=so_far.blocked + row.blocked,
+            edited=so_far.edited + row.edited,
             credited=so_far.credited + row.credited,
             before=so_far.before + row.before,
         )
     return [sums[currency] for currency in sorted(sums)]
-
-
-@dataclass(frozen=True)
-class AcceptedChange:
-    """The live invoices of a currency for which a person accepted Stripe's figures in place of ours.
-
-    `change`: Stripe's subtotals less our amounts, in minor units. Totals have our amounts, and not this.
-    """
-
-    currency: str
-    invoices: int
-    change: int
-
-
-async def accepted_changes(db: Database, period: str) -> list[AcceptedChange]:
-    """Return what accepted edits in Stripe change of the period's amounts, by currency."""
-    async with db.transaction(read_only=True) as connection:
-        rows = await connection.execute(statement("totals/summary", "accepted"), {"period": period})
-        return [record(AcceptedChange, row) for row in rows]
 
 
 async def summarize(db: Database, period: str, by: SummaryBy, before: str | None) -> AsyncGenerator[SummaryRow]:

@@ -1,18 +1,24 @@
 -- Amounts of a period and of one to compare it with, by account, class or currency. `settled`: the books agree, even if
--- the invoice was blocked afterwards. Voided and deleted invoices bring nothing; credits are those that are issued.
+-- the invoice was blocked afterwards. `edited`: what edits in Stripe that a person accepted change; it is of no usage, and
+-- so of no class and day. Voided and deleted invoices bring nothing; credits are those that are issued.
 
 -- name: amounts
 CAST(coalesce(sum(amount) FILTER (WHERE now AND settled), 0) AS bigint) AS settled,
 CAST(coalesce(sum(amount) FILTER (WHERE now AND NOT settled AND NOT blocked), 0) AS bigint) AS open,
 CAST(coalesce(sum(amount) FILTER (WHERE now AND NOT settled AND blocked), 0) AS bigint) AS blocked,
+CAST(coalesce(sum(edited) FILTER (WHERE now), 0) AS bigint) AS edited,
 CAST(coalesce(sum(credited) FILTER (WHERE now), 0) AS bigint) AS credited,
-CAST(coalesce(sum(amount - credited) FILTER (WHERE NOT now), 0) AS bigint) AS before
+CAST(coalesce(sum(amount + edited - credited) FILTER (WHERE NOT now), 0) AS bigint) AS before
 
 -- name: net
-coalesce(sum(amount - credited) FILTER (WHERE now), 0)
+coalesce(sum(amount + edited - credited) FILTER (WHERE now), 0)
+
+-- name: is_edited
+CAST('(edited in Stripe)' AS text)
 
 -- name: invoiced
-SELECT i.id, i.attribution_id, i.currency, i.amount, coalesce(n.credited, 0) AS credited,
+SELECT i.id, i.attribution_id, i.currency, i.amount, coalesce(i.accepted_subtotal - i.amount, 0) AS edited,
+       coalesce(n.credited, 0) AS credited,
        i.billing_period = :period AS now, i.state = 'blocked' AS blocked,
        coalesce(i.resume_state, i.state) IN ({billed}) AS settled
 FROM invoice AS i
@@ -21,14 +27,6 @@ LEFT JOIN (
 ) AS n ON n.invoice_id = i.id
 WHERE i.billing_period = ANY (ARRAY[CAST(:period AS text), CAST(:before AS text)])
   AND i.state NOT IN ({dead})
-
--- name: accepted
--- What no total has: Stripe's figures that a person accepted in place of ours.
-SELECT currency, count(*) AS invoices, CAST(sum(accepted_subtotal - amount) AS bigint) AS change
-FROM invoice
-WHERE billing_period = :period AND state NOT IN ({dead}) AND accepted_subtotal IS NOT NULL
-GROUP BY currency
-ORDER BY currency;
 
 -- name: by_currency
 SELECT currency AS subject, CAST(NULL AS text) AS name, currency, count(*) FILTER (WHERE now) AS invoices,
@@ -39,7 +37,7 @@ ORDER BY currency;
 
 -- name: by_account
 SELECT own.attribution_id AS subject, a.name, own.currency, own.invoices, CAST(NULL AS numeric) AS quantity_us,
-       own.settled, own.open, own.blocked, own.credited, own.before
+       own.settled, own.open, own.blocked, own.edited, own.credited, own.before
 FROM (
     SELECT attribution_id, currency, count(*) FILTER (WHERE now) AS invoices, {net} AS net, {amounts}
     FROM ({invoiced}) AS i
@@ -49,15 +47,18 @@ JOIN account AS a USING (attribution_id)
 ORDER BY own.currency, own.net DESC, own.before DESC, own.attribution_id;
 
 -- name: by_class
--- Of lines; credits of a whole invoice, or the rest of a credit note beyond its lines, are those of no class.
+-- Of lines; credits of a whole invoice, or the rest of a credit note beyond its lines, are those of no class. What edits in
+-- Stripe change has a row of its own.
 WITH i AS MATERIALIZED ({invoiced}),
 part AS (
     SELECT l.workspace_class, i.currency, i.now, i.settled, i.blocked, coalesce(l.quantity_us, l.duration_us) AS quantity_us,
-           l.amount, 0 AS credited
+           l.amount, 0 AS edited, 0 AS credited
     FROM i
     JOIN invoice_line AS l ON l.invoice_id = i.id
     UNION ALL
-    SELECT coalesce(l.workspace_class, ''), i.currency, i.now, i.settled, i.blocked, 0, 0, noted.amount
+    SELECT {is_edited}, currency, now, settled, blocked, NULL, 0, edited, 0 FROM i WHERE edited <> 0
+    UNION ALL
+    SELECT coalesce(l.workspace_class, ''), i.currency, i.now, i.settled, i.blocked, 0, 0, 0, noted.amount
     FROM (
         SELECT n.invoice_id, p.line_no, p.amount
         FROM credit_note AS n
@@ -100,7 +101,7 @@ SELECT CASE WHEN bool_or(now) OR number < CAST(CAST(:period || '-01' AS date) + 
        END AS subject, CAST(NULL AS text) AS name, currency,
        CAST(NULL AS bigint) AS invoices, sum(quantity_us) FILTER (WHERE now) AS quantity_us,
        CAST(coalesce(sum(amount) FILTER (WHERE now), 0) AS bigint) AS settled,
-       CAST(0 AS bigint) AS open, CAST(0 AS bigint) AS blocked, CAST(0 AS bigint) AS credited,
+       CAST(0 AS bigint) AS open, CAST(0 AS bigint) AS blocked, CAST(0 AS bigint) AS edited, CAST(0 AS bigint) AS credited,
        CAST(coalesce(sum(amount) FILTER (WHERE NOT now), 0) AS bigint) AS before
 FROM day
 GROUP BY currency, number
@@ -112,9 +113,22 @@ SELECT '' AS subject, CAST(NULL AS text) AS name, currency, CAST(NULL AS bigint)
        CAST(NULL AS numeric) AS quantity_us, CAST(0 AS bigint) AS settled,
        CAST(coalesce(sum(amount) FILTER (WHERE now AND NOT settled AND NOT blocked), 0) AS bigint) AS open,
        CAST(coalesce(sum(amount) FILTER (WHERE now AND NOT settled AND blocked), 0) AS bigint) AS blocked,
+       CAST(0 AS bigint) AS edited,
        CAST(coalesce(sum(credited) FILTER (WHERE now), 0) AS bigint) AS credited,
        CAST(coalesce(sum(CASE WHEN settled THEN 0 ELSE amount END - credited) FILTER (WHERE NOT now), 0) AS bigint) AS before
 FROM ({invoiced}) AS i
 GROUP BY currency
 HAVING bool_or(NOT settled OR credited > 0)
+ORDER BY currency;
+
+-- name: edited
+SELECT {is_edited} AS subject, CAST(NULL AS text) AS name, currency, CAST(NULL AS bigint) AS invoices,
+       CAST(NULL AS numeric) AS quantity_us,
+       CAST(0 AS bigint) AS settled, CAST(0 AS bigint) AS open, CAST(0 AS bigint) AS blocked,
+       CAST(coalesce(sum(edited) FILTER (WHERE now), 0) AS bigint) AS edited,
+       CAST(0 AS bigint) AS credited,
+       CAST(coalesce(sum(edited) FILTER (WHERE NOT now), 0) AS bigint) AS before
+FROM ({invoiced}) AS i
+GROUP BY currency
+HAVING bool_or(edited <> 0)
 ORDER BY currency;

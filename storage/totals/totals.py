@@ -53,18 +53,25 @@ class DayTotal(ClassTotal):
 
 @dataclass(frozen=True)
 class StateTotal:
-    """The period's invoices in one state and currency. `credited`: by issued credit notes on them."""
+    """The period's invoices in one state and currency.
+
+    `edited`: what edits in Stripe that a person accepted change. `credited`: by issued credit notes on them.
+    """
 
     state: InvoiceState
     currency: str
     invoices: int
     amount: int
+    edited: int
     credited: int
 
 
 @dataclass(frozen=True)
 class AccountTotal:
-    """An account's live invoices of the period in one currency. `before`: net amount of the compared period, if any."""
+    """An account's live invoices of the period in one currency. `before`: net amount of the compared period, if any.
+
+    `edited`: what edits in Stripe that a person accepted change.
+    """
 
     attribution_id: str
     name: str | None
@@ -72,13 +79,14 @@ class AccountTotal:
     invoices: int
     billed: int
     open: int
+    edited: int
     credited: int
     before: int | None
 
     @property
     def net(self) -> int:
-        """What is billed or open, after credits."""
-        return self.billed + self.open - self.credited
+        """What is billed or open, with edits, after credits."""
+        return self.billed + self.open + self.edited - self.credited
 
 
 async def by_month(db: Database, since: str | None = None) -> list[MonthTotal]:
@@ -87,7 +95,10 @@ async def by_month(db: Database, since: str | None = None) -> list[MonthTotal]:
 
 
 async def by_class(db: Database, period: str) -> list[ClassTotal]:
-    """Return the period's settled usage by currency and class, the largest amount of a currency first."""
+    """Return the period's settled usage by currency and class, the largest amount of a currency first.
+
+    What accepted edits in Stripe change of it is a last row of the currency, `(edited in Stripe)`.
+    """
     return await _read(db, "by_class", ClassTotal, {"period": period, "since": None})
 
 

@@ -28,10 +28,19 @@ GROUP BY billing_period, currency, workspace_class
 ORDER BY billing_period, currency, workspace_class;
 
 -- name: by_class
-SELECT currency, workspace_class, {sums}
-FROM ({summed}) AS summed
-GROUP BY currency, workspace_class
-ORDER BY currency, amount DESC, workspace_class;
+-- The last row of a currency is what accepted edits of settled invoices change, if there are any.
+SELECT currency, workspace_class, duration_us, quantity_us, credits, amount
+FROM (
+    SELECT currency, workspace_class, {sums}, false AS is_edit
+    FROM ({summed}) AS summed
+    GROUP BY currency, workspace_class
+    UNION ALL
+    SELECT i.currency, '(edited in Stripe)', 0, 0, 0, CAST(sum(i.accepted_subtotal - i.amount) AS bigint), true
+    FROM invoice AS i
+    WHERE i.billing_period = :period AND i.accepted_subtotal IS NOT NULL AND {settled}
+    GROUP BY i.currency
+) AS class
+ORDER BY currency, is_edit, amount DESC, workspace_class;
 
 -- name: by_day
 SELECT currency, day, workspace_class, {sums}
@@ -40,8 +49,9 @@ GROUP BY currency, day, workspace_class
 ORDER BY currency, day, workspace_class;
 
 -- name: by_state
--- All invoices of the period; `credited`: by issued credit notes.
+-- All invoices of the period; `edited`: by accepted edits in Stripe; `credited`: by issued credit notes.
 SELECT i.state, i.currency, count(*) AS invoices, CAST(sum(i.amount) AS bigint) AS amount,
+       CAST(coalesce(sum(i.accepted_subtotal - i.amount), 0) AS bigint) AS edited,
        CAST(coalesce(sum(n.credited), 0) AS bigint) AS credited
 FROM invoice AS i
 LEFT JOIN ({credited}) AS n ON n.invoice_id = i.id
@@ -59,11 +69,12 @@ coalesce(i.resume_state, i.state) IN ({billed})
 -- name: largest
 -- Accounts by their net amount in one currency: without voided invoices, after credits. An account has one live invoice
 -- without a subject for its period (`invoice_one_live`), so that a sort finds the largest of them; only the accounts that
--- have others, or credits, are added up before they can be compared.
+-- have others, accepted edits or credits are added up before they can be compared.
 WITH own AS (
     SELECT i.attribution_id, count(*) AS invoices,
            CAST(coalesce(sum(i.amount) FILTER (WHERE {settled}), 0) AS bigint) AS billed,
            CAST(coalesce(sum(i.amount) FILTER (WHERE NOT {settled}), 0) AS bigint) AS open,
+           CAST(coalesce(sum(i.accepted_subtotal - i.amount), 0) AS bigint) AS edited,
            CAST(coalesce(sum(n.credited), 0) AS bigint) AS credited
     FROM invoice AS i
     LEFT JOIN LATERAL (
@@ -76,7 +87,7 @@ WITH own AS (
               SELECT attribution_id, amount
               FROM invoice
               WHERE billing_period = :period AND currency = :currency AND state NOT IN ({dead})
-                AND reason = 'period' AND subject = ''
+                AND reason = 'period' AND subject = '' AND accepted_subtotal IS NULL
               ORDER BY amount DESC, attribution_id
               LIMIT :most + (SELECT count(*) FROM credit_note)
           ) AS plain
@@ -84,18 +95,18 @@ WITH own AS (
           SELECT attribution_id
           FROM invoice
           WHERE billing_period = :period AND currency = :currency AND state NOT IN ({dead})
-            AND NOT (reason = 'period' AND subject = '')
+            AND NOT (reason = 'period' AND subject = '' AND accepted_subtotal IS NULL)
       ))
     GROUP BY i.attribution_id
-    ORDER BY sum(i.amount) - coalesce(sum(n.credited), 0) DESC, i.attribution_id
+    ORDER BY sum(coalesce(i.accepted_subtotal, i.amount)) - coalesce(sum(n.credited), 0) DESC, i.attribution_id
     LIMIT :most
 )
-SELECT own.attribution_id, a.name, CAST(:currency AS text) AS currency, own.invoices, own.billed, own.open, own.credited,
-       before.net AS before
+SELECT own.attribution_id, a.name, CAST(:currency AS text) AS currency, own.invoices, own.billed, own.open, own.edited,
+       own.credited, before.net AS before
 FROM own
 JOIN account AS a USING (attribution_id)
 LEFT JOIN LATERAL (
-    SELECT CAST(sum(i.amount - coalesce(n.credited, 0)) AS bigint) AS net
+    SELECT CAST(sum(coalesce(i.accepted_subtotal, i.amount) - coalesce(n.credited, 0)) AS bigint) AS net
     FROM invoice AS i
     LEFT JOIN LATERAL (
         SELECT sum(amount) AS credited FROM credit_note WHERE invoice_id = i.id AND state = 'issued'
@@ -103,7 +114,7 @@ LEFT JOIN LATERAL (
     WHERE i.attribution_id = own.attribution_id AND i.currency = :currency
       AND i.billing_period = CAST(:before AS text) AND i.state NOT IN ({dead})
 ) AS before ON true
-ORDER BY own.billed + own.open - own.credited DESC, own.attribution_id;
+ORDER BY own.billed + own.open + own.edited - own.credited DESC, own.attribution_id;
 
 -- name: account_days
 SELECT i.currency, d.day, l.workspace_class, {day_sums}

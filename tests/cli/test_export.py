@@ -165,7 +165,7 @@ async def test_a_sheet_that_does_not_add_up_is_said(perdure: Perdure, database_u
         "`perdure audit --period 2022-05` finds out why\n"
     ) in done.err
     check = opened((perdure.cwd / "may.xlsx").read_bytes())["Check"]
-    assert column(check, "Difference") == [0, 0, 0, Decimal("-8.64"), 0]
+    assert column(check, "Difference") == [0, 0, 0, 0, Decimal("-8.64"), 0]
     by_pipe = await perdure("export", "2022-05", "--format", "csv", "--sheets", "usage-by-day")
     assert by_pipe.status == 3
     assert len(by_pipe.out.splitlines()) == 2

@@ -42,9 +42,9 @@ async def test_a_month_by_account_class_and_day(perdure: Perdure, database_url: 
         db, "UPDATE invoice SET accepted_subtotal = amount - 2000, accepted_digest = 'x' WHERE key = :key", key=A
     )
     shown = (await perdure("summary", "2022-05", "--by", "day")).out
-    assert "Not counted: -20.00 USD on 1 invoice that was edited in Stripe and accepted.\n" in shown
     assert "(no day)" in shown
-    assert f" - {to_major(sum(credits.values()), 'usd')} USD credited." in shown
+    assert "(edited in Stripe)  -20.00 USD" in shown
+    assert f" - 20.00 USD edited in Stripe - {to_major(sum(credits.values()), 'usd')} USD credited." in shown
     assert "Not counted: 1 voided or deleted invoice, " in shown
     assert other["totals"] == {"usd": other["totals"]["usd"]}
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from storage.exports.period import reading_period
+from starter.console.pages.periods.figures import by_currency
+from storage.exports.period import EDITED, reading_period
 from storage.invoices.invoices import block_invoice
 from storage.postgres.database import Database
 from storage.totals import totals
-from storage.totals.summary import AcceptedChange, accepted_changes
+from storage.totals.summary import SummaryBy, summarize
 from tests.storage.audits import A, B
 from tests.storage.settled_world import C, settled_world
 from tests.storage.usage import execute, fetch
@@ -45,17 +46,37 @@ async def test_nobody_owes_the_tax_of_a_voided_invoice(db: Database) -> None:
     assert tuple(view) == (1, Decimal("0.1"), 10)
 
 
-async def test_an_edit_that_a_person_accepted_is_shown_by_itself(db: Database) -> None:
-    """Of live invoices: what the customer is billed is the amount and the change."""
+async def test_every_sum_has_what_an_accepted_edit_changes(db: Database) -> None:
+    """It stands by itself, so that ordinary addition gives what Stripe has; of a dead invoice, nothing counts."""
     await settled_world(db)
+    before = {each.currency: each.net for each in by_currency(await totals.by_state(db, "2022-05"), ())}
     await execute(
         db,
         "UPDATE invoice SET accepted_subtotal = amount - 2000, accepted_digest = 'x' WHERE key IN (:a, :b)",
         a=A, b=B,
     )  # fmt: skip
+    net = before | {"usd": before["usd"] - 2000}
+    assert {each.currency: each.net for each in by_currency(await totals.by_state(db, "2022-05"), ())} == net
+    for by in SummaryBy:
+        rows = [row async for row in summarize(db, "2022-05", by, None)]
+        assert {code: sum(row.net for row in rows if row.currency == code) for code in net} == net, by
+        edits = [row for row in rows if row.edited]
+        assert [(row.subject, row.edited, row.settled) for row in edits if by in (SummaryBy.CLASS, SummaryBy.DAY)] == (
+            [("(edited in Stripe)", -2000, 0)] if by in (SummaryBy.CLASS, SummaryBy.DAY) else []
+        )
+    [compared] = [row async for row in summarize(db, "2022-06", SummaryBy.CURRENCY, "2022-05") if row.before != 0][-1:]
+    assert compared.before == net["usd"]
+    classes = [each for each in await totals.by_class(db, "2022-05") if each.currency == "usd"]
+    assert (classes[-1].workspace_class, classes[-1].amount) == ("(edited in Stripe)", -2000)
+    [largest] = await totals.largest_accounts(db, "2022-05", "usd", 1)
+    assert (largest.edited, largest.net) == (-2000, largest.billed - 2000 - largest.credited)
     async with reading_period(db, "2022-05") as reading:
-        found = {each.key: each.accepted_change async for each in reading.invoices()}
-    assert (found[A], found[B], found[C]) == (-2000, None, None)
-    assert await accepted_changes(db, "2022-05") == [AcceptedChange("usd", 1, -2000)]
-    [view] = await fetch(db, "SELECT sum(accepted_change) FROM v_invoice")
-    assert tuple(view) == (-20,)
+        found = {each.key: each.edited async for each in reading.invoices()}
+        figures = await reading.figures()
+        lines = [line async for line in reading.lines() if line.currency == "usd"]
+        days = [day async for day in reading.days() if day.currency == "usd"]
+    assert (found[A], found[B], found[C]) == (-2000, 0, 0)
+    usd = [each for each in figures if each.currency == "usd"]
+    assert sum(line.amount for line in lines) == sum(each.amount - each.dead + each.edited for each in usd)
+    assert [(line.key, line.line_no, line.amount) for line in lines if line.kind == EDITED] == [(A, None, -2000)]
+    assert sum(day.amount for day in days) == sum(each.with_days for each in usd)  # our usage alone

@@ -17,6 +17,7 @@ _SUMMARY = (
     SheetColumn("Invoices", total=True),
     SheetColumn("Amount", total=True),
     SheetColumn("Voided or deleted", total=True),
+    SheetColumn("Edited in Stripe", total=True),
     SheetColumn("Credited", total=True),
     SheetColumn("Net", total=True),
 )
@@ -66,10 +67,16 @@ def _live(state: ExportedState) -> int:
     return state.amount - state.dead
 
 
+def _asked(state: ExportedState) -> int:
+    """Return what Stripe has, before discounts and tax."""
+    return _live(state) + state.edited
+
+
 _CHECKS = (
     _Check("Invoices, without voided and deleted ones", _live, "Invoices", "Amount", "Voided or deleted"),
-    _Check("These invoices after credits", lambda state: _live(state) - state.credited, "Invoices", "Net"),
-    _Check("Their lines", _live, "Lines", "Amount"),
+    _Check("What edits in Stripe change of them", lambda state: state.edited, "Invoices", "Edited in Stripe"),
+    _Check("These invoices after edits and credits", lambda state: _asked(state) - state.credited, "Invoices", "Net"),
+    _Check("Their lines, with edits", _asked, "Lines", "Amount"),
     _Check("Settled invoices by day", lambda state: state.with_days, "Usage by day", "Amount"),
     _Check("Issued credit notes", lambda state: state.credited, "Credits", "Counts"),
     _Check("Refunds without a credit note", lambda state: state.refunded, "Refunds", "Counts"),
@@ -84,8 +91,8 @@ def summary_sheet(figures: Sequence[ExportedState]) -> Sheet:
     def rows() -> Iterator[Row]:
         for each in figures:
             money = each.currency
-            net = each.amount - each.dead - each.credited
-            amounts = [Money.of(minor, money) for minor in (each.amount, each.dead, each.credited, net)]
+            net = _asked(each) - each.credited
+            amounts = [Money.of(minor, money) for minor in (each.amount, each.dead, each.edited, each.credited, net)]
             yield (str(each.state), money.upper(), each.invoices, *amounts)
 
     return Sheet("Summary", _SUMMARY, rows(), "No invoices.")

@@ -12,6 +12,7 @@ from billing.pricing.graduation import tiers_in_words
 from billing.pricing.rating import LineKind, TierShare
 from starter.sheets import Cell, Money, Row, Sheet, SheetColumn
 from storage.exports.period import (
+    EDITED,
     ExportedCredit,
     ExportedDay,
     ExportedDispute,
@@ -29,6 +30,7 @@ CURRENCY = SheetColumn("Currency", currency=True)
 _MINUTE_US = Decimal(60_000_000)
 _SHOWN_MINUTES = Decimal("0.000001")
 _FREE = "included credits and tiers"
+_EDITED = "edited in Stripe"
 _LONG = 40
 
 
@@ -81,7 +83,13 @@ def _minutes(name: str) -> SheetColumn:
     return SheetColumn(name, total=True, decimals=6)
 
 
+def _line_class(row: ExportedLine) -> str:
+    return _EDITED if row.kind == EDITED else _FREE if row.kind == LineKind.TIERS else row.workspace_class
+
+
 def _line_note(row: ExportedLine) -> str | None:
+    if row.kind == EDITED:
+        return "what a person changed of the lines in Stripe, and a person accepted"
     if row.tiers is not None:
         shares = [TierShare(Decimal(each["credits"]), Decimal(each["price"])) for each in json.loads(row.tiers)]
         return tiers_in_words(shares)
@@ -100,10 +108,10 @@ _INVOICES: Sequence[Field[ExportedInvoice]] = (
     (CURRENCY, lambda row: row.currency.upper()),
     (_summed("Amount"), lambda row: _money(row.amount, row.currency)),
     (_summed("Voided or deleted"), lambda row: _money(row.dead, row.currency)),
+    (_summed("Edited in Stripe"), lambda row: _money(row.edited, row.currency)),
     (_summed("Credited"), lambda row: _money(row.credited, row.currency)),
-    (_summed("Net"), lambda row: _money(row.amount - row.dead - row.credited, row.currency)),
+    (_summed("Net"), lambda row: _money(row.amount - row.dead + row.edited - row.credited, row.currency)),
     (_summed("Refunded"), lambda row: _money(row.refunded, row.currency)),
-    (_summed("Accepted change"), lambda row: _money(row.accepted_change, row.currency)),
     (_summed("Discount in Stripe"), lambda row: _money(row.stripe_discount, row.currency)),
     (_summed("Tax in Stripe"), lambda row: _money(row.stripe_tax, row.currency)),
     (_summed("Total in Stripe"), lambda row: _money(row.stripe_total, row.currency)),
@@ -126,14 +134,15 @@ _LINES: Sequence[Field[ExportedLine]] = (
     *_ACCOUNT,
     (SheetColumn("State"), lambda row: str(row.state)),
     (SheetColumn("Line"), lambda row: row.line_no),
-    (SheetColumn("Class"), lambda row: _FREE if row.kind is LineKind.TIERS else row.workspace_class),
+    (SheetColumn("Kind"), lambda row: row.kind),
+    (SheetColumn("Class"), _line_class),
     (SheetColumn("Rate from (UTC)"), lambda row: row.rate_from),
     (_minutes("Minutes"), lambda row: minutes(row.duration_us)),
     (_minutes("Minutes × quantity"), lambda row: minutes(row.quantity_us)),
     (_minutes("Minutes of earlier periods"), lambda row: minutes(row.carried_us)),
     (SheetColumn("Credits per minute"), lambda row: row.credits_per_minute or None),
     (SheetColumn("Credits used", total=True, decimals=6), lambda row: row.credits),
-    (SheetColumn("Price per credit"), lambda row: None if row.kind is LineKind.TIERS else row.price_per_credit),
+    (SheetColumn("Price per credit"), lambda row: row.price_per_credit if row.kind == LineKind.USAGE else None),
     (CURRENCY, lambda row: row.currency.upper()),
     (_summed("Amount"), lambda row: _money(row.amount, row.currency)),
     (SheetColumn("Note", width=_LONG), _line_note),

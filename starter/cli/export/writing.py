@@ -29,13 +29,14 @@ NAMES = (
 _ABOUT = {
     "Summary": "Invoices by state, as `perdure period status` has them.",
     "Check": "Perdure's own totals, the sums of the sheets, and their difference: 0.",
-    "Invoices": "All invoices. Net is the amount without voided, deleted and credited ones. Accepted change: Stripe's "
-    "subtotal less the amount, where a person accepted an edit in Stripe; no figure but Stripe's total has it. "
+    "Invoices": "All invoices. Net is the amount without voided, deleted and credited ones, and with edits. Edited in "
+    "Stripe: Stripe's subtotal less the amount, where a person accepted an edit in Stripe. "
     "Discount, tax and total in Stripe are known once it has finalized the invoice, and empty for voided and deleted "
     "ones. Tax that a credit note gives back is not taken off.",
-    "Lines": "Lines of the invoices that are not voided or deleted.",
-    "Usage by day": "Shares of the lines by UTC day, of settled invoices: billed, paid or uncollectible, "
-    "or blocked after that.",
+    "Lines": "Lines of the invoices that are not voided or deleted. Of the kind adjustment: what an accepted edit in "
+    "Stripe changes of an invoice. It has no usage.",
+    "Usage by day": "Shares of the lines by UTC day, without such edits, of settled invoices: billed, paid or "
+    "uncollectible, or blocked after that.",
     "Credits": "Credit notes. Counts: the amount of those that are issued, on invoices that are not voided.",
     "Refunds": "Refunds in Stripe. Counts: the amount of those that no credit note accounts for.",
     "Disputes": "Disputes of payments.",

@@ -44,8 +44,8 @@ def credited(notes: Sequence[CreditNoteRecord]) -> int:
 
 
 def net(record: InvoiceRecord, notes: Sequence[CreditNoteRecord]) -> int:
-    """Return what is left of an invoice after credits, in minor units; nothing of a voided or deleted one."""
-    return 0 if record.state in DEAD else record.amount - credited(notes)
+    """Return what is left of an invoice after edits in Stripe and credits, in minor units; nothing of a dead one."""
+    return 0 if record.state in DEAD else record.amount + record.edited - credited(notes)
 
 
 def sentence(note: CreditNoteRecord) -> str:

@@ -60,6 +60,7 @@ def invoice_document(
         "rate_card": record.rate_card_digest,
         **{name: output.json_instant(getattr(record, name)) for name in TIMES},
         "lines": [_line(line) for line in record.lines],
+        "edited": record.edited,
         "credited": credited(notes),
         "net": net(record, notes),
         "credit_notes": [credit_note_document(note) for note in notes],

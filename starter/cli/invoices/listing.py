@@ -41,6 +41,7 @@ COLUMNS: Sequence[output.Column[Listed]] = (
     output.account_name(lambda each: each[0].account_name),
     output.state("State", standing),
     output.amount("Amount", lambda each: each[0].amount, _currency),
+    output.amount("Edited in Stripe", lambda each: each[0].edited or None, _currency, "wide"),
     output.amount("Credited", lambda each: credited(each[1]) or None, _currency, "room"),
     output.amount("Net", _net, _currency, "room"),
     output.Column("Number", lambda each: each[0].stripe_number, show="room"),
@@ -83,7 +84,7 @@ def _print_totals(rows: Sequence[Listed]) -> None:
     output.say(f"{plural(len(rows), 'invoice')}. Total, without voided and deleted ones: {text or 'nothing'}.")
     if left != totals:
         text = ", ".join(format_amount(amount, currency) for currency, amount in sorted(left.items()))
-        output.say(f"Total after credits: {text}.")
+        output.say(f"Total after edits in Stripe and credits: {text}.")
 
 
 def _print_blocked(rows: Sequence[Listed]) -> None:

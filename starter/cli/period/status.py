@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from activities.postgres.scopes import charged_kinds_of
+from billing.invoice.states import DEAD
 from billing.money import format_amount
 from billing.periods import BillingPeriod
 from billing.report.canonical import format_instant
@@ -21,6 +22,7 @@ from storage.accounts.subscription_faults import list_faults
 from storage.invoices import collection, credit_notes, disputes, refunds
 from storage.periods import periods
 from storage.postgres.database import Database
+from storage.totals.totals import by_state
 from storage.usage.misbilled import misbilled_usage
 
 
@@ -46,6 +48,7 @@ async def period_status(
         "blocked": await with_names(
             db, [{"key": b.subject, "reason": b.reason, "since": format_instant(b.since)} for b in progress.blocked]
         ),
+        "edited": await _edited(db, str(month)),
         "credited": await credit_notes.credited_of_period(db, str(month)),
         "blocked_credit_notes": await _blocked_notes(db, str(month)),
         "carried_over": {"below_minimum": progress.below_minimum},
@@ -56,6 +59,15 @@ async def period_status(
         "refunded": await refunds.refunded_of_period(db, str(month)),
         "misbilled": await with_names(db, misbilled.documents(wrong)),
     }
+
+
+async def _edited(db: Database, month: str) -> dict[str, int]:
+    """Return what accepted edits in Stripe change of the totals of live invoices, by currency."""
+    found: dict[str, int] = {}
+    for each in await by_state(db, month):
+        if each.edited and each.state not in DEAD:
+            found[each.currency] = found.get(each.currency, 0) + each.edited
+    return found
 
 
 async def _blocked_notes(db: Database, month: str) -> list[dict[str, object]]:
@@ -150,6 +162,10 @@ def _print_waiting(document: dict[str, object]) -> None:
 
 
 def _print_credits(document: dict[str, object]) -> None:
+    edited = document["edited"]
+    assert isinstance(edited, dict)
+    if edited:
+        output.say("Edited in Stripe: " + ", ".join(format_amount(a, c) for c, a in sorted(edited.items())) + ".")
     credited, refunded, blocked = document["credited"], document["refunded"], document["blocked_credit_notes"]
     assert isinstance(credited, dict)
     assert isinstance(refunded, dict)

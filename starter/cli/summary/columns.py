@@ -39,6 +39,7 @@ def columns(by: SummaryBy, before: str | None) -> Sequence[output.Column[Summary
         _amount("Settled", lambda row: row.settled),
         _amount("Open", lambda row: row.open or None),
         _amount("Blocked", lambda row: row.blocked or None),
+        _amount("Edited in Stripe", lambda row: row.edited or None),
         _amount("Credited", lambda row: row.credited or None),
         output.Column("Invoices", lambda row: row.invoices, show="room", right=True)
         if by_invoice

@@ -17,7 +17,7 @@ from starter.cli.database import open_database
 from starter.cli.summary.columns import columns, percent
 from storage.postgres.database import Database
 from storage.totals import totals
-from storage.totals.summary import SummaryBy, SummaryRow, accepted_changes, summarize, summed
+from storage.totals.summary import SummaryBy, SummaryRow, summarize, summed
 
 
 @common.command
@@ -34,8 +34,8 @@ async def summary(
 ) -> None:
     """Show what a month brought, by account, class or day.
 
-    The net amount is what settled, open and blocked invoices bill, less issued credits. Days are in UTC. Below the
-    table are the totals of the whole period, one for each currency.
+    The net amount is what settled, open and blocked invoices bill, with accepted edits in Stripe, less issued credits.
+    Days are in UTC. Below the table are the totals of the whole period, one for each currency.
     """
     month = str(BillingPeriod.parse(period))
     before = None if compare is None else str(BillingPeriod.parse(compare))
@@ -67,11 +67,6 @@ async def _print_totals(db: Database, month: str, before: str | None, sums: Sequ
         output.say(_sum(row))
         if before is not None:
             output.say(f"  {before}: {format_amount(row.before, row.currency)}; {_change(row)}")
-    for each in await accepted_changes(db, month):
-        output.say(
-            f"Not counted: {format_amount(each.change, each.currency)} on {plural(each.invoices, 'invoice')} that "
-            f"{'was' if each.invoices == 1 else 'were'} edited in Stripe and accepted."
-        )
     dead = [each for each in await totals.by_state(db, month) if each.state in DEAD]
     if dead:
         amounts = ", ".join(_voided(dead))
@@ -82,11 +77,12 @@ async def _print_totals(db: Database, month: str, before: str | None, sums: Sequ
 
 def _sum(row: SummaryRow) -> str:
     parts = [
-        f"{sign} {format_amount(amount, row.currency)} {what}"
-        for sign, amount, what in (
-            ("+", row.open, "open"),
-            ("+", row.blocked, "blocked"),
-            ("-", row.credited, "credited"),
+        f"{'-' if amount < 0 else '+'} {format_amount(abs(amount), row.currency)} {what}"
+        for amount, what in (
+            (row.open, "open"),
+            (row.blocked, "blocked"),
+            (row.edited, "edited in Stripe"),
+            (-row.credited, "credited"),
         )
         if amount
     ]

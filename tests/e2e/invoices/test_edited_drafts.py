@@ -12,6 +12,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.stripe.invoices import StripeInvoiceActivities
 from billing.invoice.states import InvoiceState
+from billing.statement.model import Adjustment
 from contracts import workflow_ids
 from contracts.messages.invoices import (
     RebuildInvoice,
@@ -19,6 +20,7 @@ from contracts.messages.invoices import (
 )
 from contracts.names import Signals, Updates
 from reconciliation.figures import lines_digest
+from storage.statements.reading import opened_statement
 from temporal.decisions import DecisionError, decide
 from tests.e2e.decisions import approve, edited, live_in_stripe
 from tests.e2e.invoices_in_stripe import add_line, create, order_of, pending_failure
@@ -98,6 +100,9 @@ async def test_an_edited_draft_is_accepted_at_stripes_figure(system: System) -> 
     assert (billed.amount, billed.accepted_subtotal) == (DAY_CENTS, 800)
     stripe = await system.stripe.v1.invoices.retrieve_async(billed.stripe_invoice_id)
     assert (stripe.status, stripe.subtotal) == ("open", 800)
+    async with opened_statement(system.db, billed) as statement:
+        assert statement.adjustments == (Adjustment("Edited in Stripe", 800 - DAY_CENTS),)
+        assert (statement.total, billed.stripe_total) == (800, 800)
 
 
 @pytest.mark.history("edited-and-rebuilt")

@@ -75,7 +75,7 @@ def _stripe_total(record: InvoiceRecord) -> str | None:
         if amount
     ]
     base = record.stripe_total + (record.stripe_discount or 0) - (record.stripe_tax or 0)
-    if base != record.amount:
+    if base != record.amount + record.edited:
         altered.insert(0, f"{format_amount(base, record.currency)} with Stripe's other lines")
     total = format_amount(record.stripe_total, record.currency)
     return f"{total} ({' '.join(altered)})" if altered else total
@@ -161,7 +161,8 @@ def _print_standing(record: InvoiceRecord) -> None:
         output.say(f"Void requested by {record.void_requested_by}: {record.void_reason}.")
     if record.accepted_subtotal is not None:
         accepted = format_amount(record.accepted_subtotal, record.currency)
-        output.say(f"Edited in Stripe; accepted at {accepted} by {record.approved_by}.")
+        change = format_amount(record.edited, record.currency)
+        output.say(f"Edited in Stripe, by {change}; accepted at {accepted} by {record.approved_by}.")
     if record.payment_failed_at is not None:
         output.say(_failed_payment(record, output.when(record.payment_failed_at)))
     if record.collection_stopped_at is not None:

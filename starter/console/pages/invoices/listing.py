@@ -37,6 +37,7 @@ _COLUMNS = (
     SheetColumn("State"),
     SheetColumn("Currency", currency=True),
     SheetColumn("Amount"),  # of dead invoices, too, so that only the net can be added up
+    SheetColumn("Edited in Stripe"),
     SheetColumn("Credited"),
     SheetColumn("Net", total=True),
     SheetColumn("Stripe invoice"),
@@ -115,6 +116,7 @@ def _cells(each: InvoiceRow) -> Row:
         str(each.state),
         each.currency.upper(),
         Money.of(each.amount, each.currency),
+        Money.of(each.edited, each.currency),
         Money.of(each.credited, each.currency),
         Money.of(each.net, each.currency),
         each.stripe_invoice_id,

@@ -14,13 +14,15 @@ from storage.invoices.refunds import RefundRecord
 
 @dataclass(frozen=True)
 class MoneyOfInvoice:
-    """Amounts in minor units. `net`: without credits, zero if the invoice is dead.
+    """Amounts in minor units. `edited`: what an accepted edit in Stripe changes. `net`: with it, without credits, zero
+    if the invoice is dead.
 
-    `other`: what Stripe's total has besides our lines, the discounts and the tax. `total`, `discount` and `tax` are
+    `other`: what Stripe's total has besides these lines, the discounts and the tax. `total`, `discount` and `tax` are
     Stripe's, None until it has finalized the invoice. `refunded`: outside of credit notes.
     """
 
     amount: int
+    edited: int
     credited: int
     net: int
     total: int | None
@@ -38,10 +40,12 @@ def money_of_invoice(
     other = 0
     if record.stripe_total is not None:
         other = record.stripe_total + (record.stripe_discount or 0) - (record.stripe_tax or 0) - record.amount
+        other -= record.edited
     return MoneyOfInvoice(
         amount=record.amount,
+        edited=record.edited,
         credited=credited,
-        net=0 if record.state in DEAD else record.amount - credited,
+        net=0 if record.state in DEAD else record.amount + record.edited - credited,
         total=record.stripe_total,
         discount=record.stripe_discount,
         tax=record.stripe_tax,

@@ -15,7 +15,8 @@ from storage.totals.totals import StateTotal
 class CurrencyFigures:
     """What a period comes to in one currency, in minor units.
 
-    `net`: billed and open, after credits; dead invoices count nothing. `before`: the net of the month before, None if
+    `edited`: what edits in Stripe that a person accepted change. `net`: billed and open, with these, after credits;
+    dead invoices count nothing. `before`: the net of the month before, None if
     it had no invoices in this currency. `change`: in words, "" if there is nothing to compare with.
     """
 
@@ -23,6 +24,7 @@ class CurrencyFigures:
     invoices: int
     billed: int
     open: int
+    edited: int
     credited: int
     net: int
     before: int | None
@@ -93,6 +95,9 @@ def _of_currency(currency: str, states: Sequence[StateTotal], before: int | None
     billed = sum(each.amount for each in live if each.state in BILLED)
     still = sum(each.amount for each in live if each.state in OPEN)
     credited = sum(each.credited for each in live)
-    net = billed + still - credited
+    edited = sum(each.edited for each in live)
+    net = billed + still + edited - credited
     invoices = sum(each.invoices for each in live)
-    return CurrencyFigures(currency, invoices, billed, still, credited, net, before, change_in_words(net, before))
+    return CurrencyFigures(
+        currency, invoices, billed, still, edited, credited, net, before, change_in_words(net, before)
+    )
