@@ -27,12 +27,12 @@ SELECT {columns} FROM invoice WHERE key = :key;
 -- `version` changes with every change of the row.
 SELECT {columns}, CAST(xmin AS text) AS version,
        CASE WHEN state IN ({open}) THEN (
-           SELECT CAST(json_agg(s) AS text)
+           SELECT CAST(json_agg(line) AS text)
            FROM (
                {sums_by_line}
                LEFT JOIN claim AS c ON (c.invoice_id, c.line_no) = (l.invoice_id, l.line_no)
                {by_line}
-           ) AS s
+           ) AS line
        ) END AS claimed
 FROM invoice
 WHERE key = :key;
