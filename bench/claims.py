@@ -23,7 +23,8 @@ from devstack.servers.unprivileged import data_folder, drop_user
 from storage.postgres.upgrade import upgrade
 
 PART = "claims"
-_TIMES_THE_FLOOR = 2
+_TIMES_THE_FLOOR = 1.5
+_OF_THE_FORMER_FLOOR = 0.5
 _MOST_MIB = 400
 _GROWTH = 11.0
 _WITH_SEGMENTS = 1.5
@@ -63,28 +64,42 @@ async def _measure(instances: int, rounds: int) -> list[Figure]:
 
 
 async def _against_floor(bench: _Bench, template: str, instances: int, rounds: int) -> list[Figure]:
-    floors, ours = [], []
+    former, floors, ours = [], [], []
     for _ in range(rounds):
+        former.append((await bench.run("floor", template, former=True))[0])
         bare, bare_total = await bench.run("floor", template)
         cost, total = await bench.run("publish", template)
         if total != bare_total:
             raise RuntimeError(f"(claims, microseconds) differ: {total} by Perdure, {bare_total} by the floor")
         floors.append(bare)
         ours.append(cost)
+    return _figures(
+        former, floors, ours, f"{instances:,} instances, {ours[0].run.invoices:,} invoices, median of {rounds}"
+    )
+
+
+def _figures(former: list[Cost], floors: list[Cost], ours: list[Cost], note: str) -> list[Figure]:
+    before = median(each.run.claim_seconds for each in former)
     base = median(each.run.claim_seconds for each in floors)
     claim = median(each.run.claim_seconds for each in ours)
     both = median(each.run.claim_seconds + each.run.publish_seconds for each in ours)
     report = median(1000 * each.run.publish_cpu / each.run.invoices for each in ours)
+    floor_cpu, cpu = median(each.cpu for each in floors), median(each.cpu for each in ours)
     peak = max(each.run.peak_mib for each in ours)
-    note = f"{instances:,} instances, {ours[0].run.invoices:,} invoices, median of {rounds}"
     return [
+        Figure(PART, "the floor until revision 0010", before, "s", note="bare SQL, ids compared instead of their keys"),
         Figure(PART, "the floor: bare SQL", base, "s", note=note),
         Figure(PART, "claim: compute, price, write", claim, "s"),
         Figure(PART, "claim and publish the reports", both, "s"),
+        Figure(PART, "claim / floor until 0010", claim / before, "×", *at_most(_OF_THE_FORMER_FLOOR, claim / before)),
         Figure(PART, "claim / floor", claim / base, "×", note="one page after another"),
-        Figure(PART, "claim and reports / floor", both / base, "×", *at_most(_TIMES_THE_FLOOR, both / base)),
-        Figure(PART, "CPU of the floor", median(each.cpu for each in floors), "s", note="with PostgreSQL"),
-        Figure(PART, "CPU of claim and reports", median(each.cpu for each in ours), "s", note="with PostgreSQL"),
+        Figure(PART, "claim and reports / floor", both / base, "×"),
+        Figure(PART, "CPU of the floor until 0010", median(each.cpu for each in former), "s", note="with PostgreSQL"),
+        Figure(PART, "CPU of the floor", floor_cpu, "s", note="with PostgreSQL"),
+        Figure(PART, "CPU of claim and reports", cpu, "s", note="with PostgreSQL"),
+        Figure(
+            PART, "claim and reports / floor, CPU", cpu / floor_cpu, "×", *at_most(_TIMES_THE_FLOOR, cpu / floor_cpu)
+        ),
         Figure(PART, "CPU of a report", report, "ms", note="without PostgreSQL; 100 instances"),
         Figure(PART, "peak memory of the process", peak, "MiB", *at_most(_MOST_MIB, peak)),
     ]
@@ -144,11 +159,16 @@ class _Bench:
         await usage.fill(self._server.url(name), instances, segmented=segmented)
         return name
 
-    async def run(self, mode: str, template: str) -> tuple[Cost, tuple[int, int]]:
-        """Run once on a fresh copy. Return the cost, and the number of claims and their microseconds afterwards."""
+    async def run(self, mode: str, template: str, *, former: bool = False) -> tuple[Cost, tuple[int, int]]:
+        """Run once on a fresh copy. Return the cost, and the number of claims and their microseconds afterwards.
+
+        With `former`, under the constraint until revision 0010.
+        """
         self._runs += 1
         name = f"run_{self._runs}"
         await self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        if former:
+            await floor.restore_former_constraint(self._server.url(name))
         await self._execute("CHECKPOINT")
         reports = (self._scratch / name).as_uri()
         watch = Watch(self._server.child.pid)

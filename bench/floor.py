@@ -30,6 +30,12 @@ CROSS JOIN LATERAL unnest(
 ) AS piece
 JOIN rate ON rate.during && piece
 """
+# Until revision 0010 the constraint compared the ids themselves.
+_FORMER_CONSTRAINT = """
+ALTER TABLE claim
+    DROP CONSTRAINT claim_never_twice,
+    ADD CONSTRAINT claim_never_twice EXCLUDE USING gist (instance_id WITH =, during WITH &&)
+"""
 # The same work memory as Perdure's own run; no triggers, because there are no invoices and no lines.
 _TUNE = """
 SELECT set_config('jit', 'off', false), set_config('work_mem', '64MB', false),
@@ -48,6 +54,15 @@ async def claim(url: str) -> None:
     try:
         await connection.execute(_TUNE)
         await connection.execute(_CLAIM)
+    finally:
+        await connection.close()
+
+
+async def restore_former_constraint(url: str) -> None:
+    """Give the claims the constraint that they had until revision 0010, so that the floor of then can be measured."""
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(_FORMER_CONSTRAINT)
     finally:
         await connection.close()
 
