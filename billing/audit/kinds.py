@@ -18,6 +18,7 @@ class Kind(StrEnum):
 
     # conservation
     NOT_CONSERVED = "not_conserved"
+    UNREAD_USAGE = "unread_usage"
     CLAIMED_BEYOND_RUNTIME = "claimed_beyond_runtime"
     CLAIMED_OUTSIDE_WINDOWS = "claimed_outside_windows"
     CLAIMED_OF_UNKNOWN_INSTANCE = "claimed_of_unknown_instance"

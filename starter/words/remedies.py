@@ -28,6 +28,10 @@ REMEDIES: Mapping[Kind, str] = {
     Kind.NOT_CONSERVED: (
         "Check `perdure explain ID` and the doubles that the check never-twice names; if there are none, report a bug."
     ),
+    Kind.UNREAD_USAGE: (
+        "The next run of the account bills it: this audit has seen to that. Cause: rows changed by hand while triggers "
+        "were off, or a bug in Perdure."
+    ),
     Kind.CLAIMED_BEYOND_RUNTIME: (
         "If the new stop is right, credit the instance (`perdure invoices credit KEY --instance ID --reason "
         "TEXT`) or void the invoice (`perdure invoices void KEY --reason TEXT`); if it is wrong, import the right "

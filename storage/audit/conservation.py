@@ -21,7 +21,7 @@ INVALID = (
 async def check(connection: AsyncConnection, given: CheckInput) -> Figures:
     """Add up the fates of every instance, and compare each claim with its instance and invoice."""
     parameters = given.parameters
-    for name in ("create_usage", "clip_usage", "create_rest", "not_conserved"):
+    for name in ("create_usage", "clip_usage", "create_rest", "not_conserved", "unread"):
         await connection.execute(statement("audit/conservation", name), parameters)
     parameters |= await currencies(connection)
     await connection.execute(statement("audit/claims", "misplaced"), parameters)

@@ -36,7 +36,7 @@ payer AS MATERIALIZED (
 -- cover.
 CREATE TEMPORARY TABLE audit_usage ON COMMIT DROP AS
 WITH ran AS (
-    SELECT s.instance_id, lower(s.during) AS since, s.segmented, s.attribution_id,
+    SELECT s.instance_id, lower(s.during) AS since, upper(s.during) AS ended, s.segmented, s.attribution_id,
            CASE WHEN s.fault IS NOT NULL THEN s.fault
                 WHEN a.attribution_id IS NOT NULL THEN NULL
                 WHEN coalesce(s.attribution_id, '') = '' THEN 'no_attribution_id'
@@ -66,7 +66,7 @@ claimed AS (
            OR c.instance_id IN (SELECT instance_id FROM instance_segment WHERE attribution_id = :attribution_id))
     GROUP BY c.instance_id
 )
-SELECT ran.instance_id, ran.since, ran.segmented, ran.attribution_id, ran.invalid, ran.run,
+SELECT ran.instance_id, ran.since, ran.ended, ran.segmented, ran.attribution_id, ran.invalid, ran.run,
        tstzmultirange(CASE WHEN ran.silent_since IS NULL THEN 'empty' ELSE tstzrange(ran.silent_since, NULL) END)
        AS silent,
        CASE WHEN isempty(ran.run) THEN interval '0' ELSE upper(ran.run) - lower(ran.run) END AS runtime,
@@ -215,6 +215,39 @@ CROSS JOIN LATERAL (
 ) AS us
 WHERE u.runtime <> parts.total
 ORDER BY u.instance_id;
+
+-- name: unread
+-- Usage that no claim reads, since it ended before its account's mark, and that could be billed all the same. The next
+-- claim reads it: what is found is reopened.
+WITH {payer},
+mark AS MATERIALIZED (
+    SELECT a.attribution_id, least(
+               a.claimed_until,
+               (SELECT min(r.since) FROM reopened_usage AS r WHERE r.attribution_id = a.attribution_id),
+               lower(payer.chargeable * tstzmultirange(tstzrange(NULL, a.claimed_until)) - a.claimed_windows)
+           ) AS until
+    FROM account AS a
+    JOIN payer USING (attribution_id)
+    WHERE a.claimed_until IS NOT NULL
+),
+unread AS MATERIALIZED (
+    SELECT u.attribution_id, u.instance_id, u.ended, mark.until,
+           CAST(extract(epoch FROM r.unbilled) * 1000000 AS bigint) AS us
+    FROM audit_rest AS r
+    JOIN audit_usage AS u ON u.instance_id = r.instance_id AND u.since IS NOT DISTINCT FROM r.since
+    JOIN mark ON mark.attribution_id = u.attribution_id
+    WHERE r.unbilled > '0' AND u.ended <= mark.until
+),
+reopened AS (
+    INSERT INTO reopened_usage (attribution_id, since)
+    SELECT attribution_id, min(ended) - interval '1 microsecond' FROM unread GROUP BY attribution_id
+)
+INSERT INTO audit_finding (audit_id, check_name, kind, attribution_id, instance_id, detail)
+SELECT CAST(:audit_id AS text), CAST(:check_name AS text), 'unread_usage', attribution_id, instance_id,
+       us || ' us are on no invoice, but ended by ' || (to_json(ended) #>> '{}')
+       || ', and the usage of the account until ' || (to_json(until) #>> '{}') || ' counts as claimed'
+FROM unread
+ORDER BY instance_id, ended;
 
 -- name: create_unbilled
 -- Unbilled usage that could be billed, of months that have ended, by account, currency and month.

@@ -86,7 +86,7 @@ JOIN workspace_instance AS w ON w.id = s.instance_id
 """
 
 # Each change that can make time of a stopped instance billable again says so in its own transaction. It adds a row and
-# waits for nobody: a claim takes away the rows that it has seen, so that one that it has not seen outlasts it. What
+# waits for nobody: a claim takes away the rows that it has seen, so that a row that it has not seen outlasts it. What
 # changes an account's windows or what is charged needs no row: `account.claimed_windows` has the windows of the mark.
 # `since` is a microsecond before the end, so that the segment reaches beyond it.
 REOPENING = (
