@@ -34,7 +34,6 @@ _SATISFIED_IN = {
     "invoice.marked_uncollectible": frozenset({InvoiceState.UNCOLLECTIBLE, InvoiceState.PAID}) | DEAD,
     "invoice.payment_failed": frozenset({InvoiceState.PAID}) | DEAD,
     "invoice.paid": frozenset({InvoiceState.PAID}) | DEAD,
-    "invoice.payment_succeeded": frozenset({InvoiceState.PAID}) | DEAD,
     "invoice.voided": DEAD,
     "invoice.deleted": DEAD,
     INVOICE_UPDATED: frozenset({InvoiceState.UNCOLLECTIBLE, InvoiceState.PAID}) | DEAD,

@@ -13,12 +13,13 @@ INVOICE_EVENTS = frozenset(
         "invoice.finalization_failed",
         INVOICE_PAID,
         PAYMENT_FAILED,
-        "invoice.payment_succeeded",
         "invoice.marked_uncollectible",
         "invoice.voided",
         "invoice.deleted",
     ]
 )
+"""Without `invoice.payment_succeeded`, which never comes without `invoice.paid`
+(https://docs.stripe.com/api/events/types#event_types-invoice.paid)."""
 INVOICE_CREATED = "invoice.created"
 """Matters only if Stripe made the invoice: usage can be put on a subscription's draft."""
 INVOICE_UPDATED = "invoice.updated"
@@ -65,7 +66,6 @@ ENABLED_EVENTS = sorted(
 CAUGHT_UP_EVENTS = sorted(
     frozenset(ENABLED_EVENTS)
     - {
-        "invoice.payment_succeeded",  # never comes without `invoice.paid`
         "charge.dispute.funds_withdrawn",  # of this and the next only the status is stored, and it has its own events
         "charge.dispute.funds_reinstated",
         "customer.subscription.paused",  # a change of the status: never comes without `customer.subscription.updated`

@@ -40,7 +40,6 @@ EVENTS = (
     "invoice.marked_uncollectible",
     "invoice.paid",
     "invoice.payment_failed",
-    "invoice.payment_succeeded",
     "invoice.updated",
     "invoice.voided",
     "refund.created",

@@ -101,7 +101,6 @@ def test_only_events_that_move_nothing_are_taken_for_satisfied() -> None:
         "invoice.marked_uncollectible": "uncollectible",
         "invoice.payment_failed": "open",
         "invoice.paid": "paid",
-        "invoice.payment_succeeded": "paid",
         "invoice.voided": "void",
         "invoice.deleted": "deleted",
     }
