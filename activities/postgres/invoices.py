@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from temporalio import activity
 
-from activities.postgres import stripe_state
 from activities.postgres.adopter import Adopter
 from activities.postgres.scopes import policy_of
+from activities.postgres.stripe_state import Reconciler
 from activities.step import step
 from billing.accounts.pauses import CollectionPause
 from billing.errors import StripeRefusedError
@@ -33,9 +33,7 @@ from contracts.messages.invoices import (
 )
 from contracts.messages.one_step.billed import SettleBilled
 from contracts.names import Activities
-from reconciliation.books import check_report, check_stripe
 from reconciliation.figures import expected_figures
-from reconciliation.states import changed_hold, is_released, states_to_reach
 from reconciliation.stripe_lines import stripe_lines
 from settings import Settings
 from storage.accounts import pauses
@@ -58,7 +56,7 @@ class InvoiceActivities:
         self._db = db
         self._reports = reports
         self._settings = settings
-        self._adopter = adopter
+        self._reconciler = Reconciler(db, reports, adopter)
 
     @activity.defn(name=Activities.LOAD_INVOICE)
     async def load(self, ref: InvoiceRef) -> LoadedInvoice:
@@ -113,35 +111,18 @@ class InvoiceActivities:
             ApplicationError: non-retryable if the books differ; the invoice's state does not change.
         """
         async with step():
-            snapshot = reconcile.snapshot
-            record = await self._record(reconcile.invoice_key)
-            if await self._adopter.adopt_draft(record, snapshot):
-                record = await self._record(reconcile.invoice_key)
-            if (hold := changed_hold(record, snapshot)) is not None:
-                await store.block_invoice(self._db, record.key, hold.reason, kind=hold.held_as)
-            elif is_released(record, snapshot):
-                await store.resume_invoice(self._db, record.key)
-                record = await self._record(record.key)
-            path = states_to_reach(record, snapshot, datetime.now(UTC))
-            if InvoiceState.BILLED in (state for state, _ in path):
-                # Stripe comes first: no report is restored for an invoice that was edited there.
-                check_stripe(record, snapshot)
-                claimed = await stripe_state.claimed_by_line(self._db, record)
-                report = await stripe_state.restore(self._db, self._reports, record, snapshot)
-                await check_report(record, report, claimed)
-            await stripe_state.apply(self._db, record, snapshot, path)
-            loaded = await self._loaded(record.key)
-            if loaded.invoice is None or loaded.invoice.state not in _NOTHING_OPEN:
-                return loaded
-            waiting = await store.waiting_for_currency(self._db, record.attribution_id)
-            return loaded.model_copy(update={"waiting": waiting})
+            return await self._settled(await self._reconciler.reconcile(reconcile.invoice_key, reconcile.snapshot))
 
     @activity.defn(name=Activities.SETTLE_BILLED)
     async def settle_billed(self, order: SettleBilled) -> LoadedInvoice:
-        """Record what the one Stripe step made, then reconcile with its answer."""
-        created = order.billed.created
-        await self.record_draft(created)
-        return await self.reconcile(ReconcileInvoice(invoice_key=created.invoice_key, snapshot=order.billed.snapshot))
+        """Record the Stripe invoice that one step created and finalized, then as `reconcile`, usually all at once.
+
+        Raises:
+            ApplicationError: non-retryable if the books differ; the invoice is a draft then.
+        """
+        async with step():
+            billed = order.billed
+            return await self._settled(await self._reconciler.settle_created(billed.created, billed.snapshot))
 
     @activity.defn(name=Activities.BLOCK_INVOICE)
     async def block(self, block: BlockInvoice) -> LoadedInvoice:
@@ -175,6 +156,13 @@ class InvoiceActivities:
 
     async def _loaded(self, key: str) -> LoadedInvoice:
         return LoadedInvoice(invoice=await self._brief(await self._record(key)))
+
+    async def _settled(self, record: InvoiceRecord) -> LoadedInvoice:
+        loaded = LoadedInvoice(invoice=await self._brief(record))
+        if record.state not in _NOTHING_OPEN:
+            return loaded
+        waiting = await store.waiting_for_currency(self._db, record.attribution_id)
+        return loaded.model_copy(update={"waiting": waiting})
 
     async def _pauses(self, record: InvoiceRecord) -> list[CollectionPause]:
         """Return the pauses that can keep the invoice from being finalized, as far as Postgres knows."""

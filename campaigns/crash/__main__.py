@@ -2,7 +2,7 @@
 
 make crash-points
 make crash-points ARGS='--scenario voided --jobs 2'
-make crash-points ARGS="--scenario paid --point 'settle_invoice#1/postgres.2/before'"
+make crash-points ARGS="--scenario paid --point 'settle_invoice#1/postgres.1/before'"
 make crash-points ARGS='--list'
 """
 

@@ -43,7 +43,7 @@ class LineClaims:
 
 async def load_invoice(db: Database, key: str) -> InvoiceRecord | None:
     """Return the invoice with this key. None if there is none."""
-    async with db.autocommit() as connection:
+    async with db.reading() as connection:
         found = await connection.execute(statement("invoices/invoices", "load"), {"key": key})
         row = found.one_or_none()
     return None if row is None else invoice_of(row)

@@ -43,7 +43,7 @@ def invoice_of(row: Row[Any]) -> InvoiceRecord:
 
 async def load_with_claims(db: Database, key: str) -> ClaimedInvoice | None:
     """Return the invoice with this key and the totals of its claims. None if there is none."""
-    async with db.autocommit() as connection:
+    async with db.reading() as connection:
         found = await connection.execute(statement("invoices/invoices", "with_claims"), {"key": key})
         row = found.one_or_none()
     if row is None:

@@ -117,8 +117,10 @@ class Database:
             ) from error
 
     @asynccontextmanager
-    async def autocommit(self) -> AsyncIterator[AsyncConnection]:
-        """Yield a connection whose every statement is a transaction of its own, without the round trips around it.
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """Yield a connection to read by: each statement has its own snapshot, and no round trips begin and end it.
+
+        Writes need a `transaction`: the crash tests know no other.
 
         Raises:
             DatabaseUnavailableError: the database cannot be reached, drops the connection, or lacks the tables.

@@ -2,7 +2,7 @@
 
 A statement is called from its own folder only. Parameters are `:name`, or `CAST(:name AS type)` where PostgreSQL cannot
 infer the type. `{fragment}` in a statement stands for the text of the statement `fragment` of the same file, or for the
-states that `STATES` lists under that name: `state IN ({open})`.
+states that `STATES` lists under that name: `state IN ({open})`. `{totals/days.days}` is the fragment of another file.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from billing.invoice.credit_notes import LIVE, PENDING, CreditNoteState
 from billing.invoice.states import BILLED, DEAD, OPEN, InvoiceState
 
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
-_FRAGMENT = re.compile(r"\{(\w+)\}")
+_FRAGMENT = re.compile(r"\{(?:([\w/]+)\.)?(\w+)\}")
 
 
 def _literals(states: Iterable[StrEnum]) -> str:
@@ -46,7 +46,7 @@ def statements(topic: str) -> dict[str, str]:
 
 def _expand(topic: str, name: str) -> str:
     def filled(match: re.Match[str]) -> str:
-        return STATES.get(match[1]) or _expand(topic, match[1])
+        return STATES.get(match[2]) or _expand(match[1] or topic, match[2])
 
     return _FRAGMENT.sub(filled, statements(topic)[name])
 

@@ -23,9 +23,7 @@ _FILLED_AT_ONCE = 500
 
 async def write_days(connection: AsyncConnection, invoice_ids: Sequence[int]) -> None:
     """Write the days of invoices that the caller's transaction settles, from their claims and lines. Idempotent."""
-    given = {"ids": list(invoice_ids)}
-    await connection.execute(statement("totals/days", "write"), given)
-    await connection.execute(statement("totals/days", "await_sum"), given)
+    await connection.execute(statement("totals/days", "write"), {"ids": list(invoice_ids)})
 
 
 async def drop_days(connection: AsyncConnection, invoice_id: int) -> None:
@@ -51,6 +49,11 @@ async def follow_state(connection: AsyncConnection, invoice_id: int, before: Inv
     if to not in BILLED or before in BILLED:
         return False
     await write_days(connection, [invoice_id])
+    return is_time_to_sum(invoice_id)
+
+
+def is_time_to_sum(invoice_id: int) -> bool:
+    """Return whether it is time to `sum_up` once this invoice is settled: it is after one in some hundreds."""
     return invoice_id % _SUM_EVERY == 0
 
 

@@ -1,15 +1,16 @@
--- name: write
+-- name: days
 -- The days of settled invoices, in UTC. A usage line's credits and amount are shared out by its metered time (duration ×
 -- quantity), a tiers line's amount by the credits of the usage lines of its rate version; the largest remainders get the
 -- units that are left, the earlier day first, so that the days add up to their line exactly.
-WITH piece AS (
+-- The invoices are the rows of `settled (id)`, a common table expression before this one.
+piece AS (
     SELECT c.invoice_id, c.line_no, c.quantity, CAST(day AS date) AS day,
            sum(least(c.until, day + interval '1 day') - greatest(c.since, day)) AS duration
     FROM (
         SELECT invoice_id, line_no, quantity,
                lower(during) AT TIME ZONE 'UTC' AS since, upper(during) AT TIME ZONE 'UTC' AS until
         FROM claim
-        WHERE invoice_id = ANY (CAST(:ids AS bigint[]))
+        WHERE invoice_id IN (SELECT id FROM settled)
     ) AS c
     CROSS JOIN LATERAL generate_series(
         date_trunc('day', c.since), c.until - interval '1 microsecond', interval '1 day'
@@ -26,13 +27,13 @@ weighed AS (
            l.credits, l.amount, l.step
     FROM usage AS u
     JOIN invoice_line AS l USING (invoice_id, line_no)
-    WHERE l.invoice_id = ANY (CAST(:ids AS bigint[]))
+    WHERE l.invoice_id IN (SELECT id FROM settled)
     UNION ALL
     SELECT t.invoice_id, t.line_no, u.day, 0, 0, sum(u.quantity_us * l.credits_per_minute), 0, t.amount, t.step
     FROM invoice_line AS t
     JOIN invoice_line AS l ON (l.invoice_id, l.rate_from) = (t.invoice_id, t.rate_from) AND l.kind = 'usage'
     JOIN usage AS u ON (u.invoice_id, u.line_no) = (l.invoice_id, l.line_no)
-    WHERE t.invoice_id = ANY (CAST(:ids AS bigint[])) AND t.kind = 'tiers'
+    WHERE t.invoice_id IN (SELECT id FROM settled) AND t.kind = 'tiers'
     GROUP BY t.invoice_id, t.line_no, u.day
 ),
 counted AS (
@@ -56,15 +57,24 @@ placed AS (
            row_number() OVER (PARTITION BY invoice_id, line_no ORDER BY rest_steps DESC, day) AS place_steps
     FROM cut
 )
+
+-- name: write_placed
 INSERT INTO invoice_day (invoice_id, line_no, day, duration_us, quantity_us, credits, amount)
 SELECT invoice_id, line_no, day, duration_us, trim_scale(quantity_us),
        trim_scale((least_millionths + CAST(place_millionths <= left_millionths AS integer)) / 1000000),
        sign(amount) * step * (least_steps + CAST(place_steps <= left_steps AS integer))
 FROM placed
-ON CONFLICT DO NOTHING;
+ON CONFLICT DO NOTHING
 
 -- name: await_sum
-INSERT INTO period_day_pending (invoice_id) SELECT * FROM unnest(CAST(:ids AS bigint[])) ON CONFLICT DO NOTHING;
+INSERT INTO period_day_pending (invoice_id) SELECT id FROM settled ON CONFLICT DO NOTHING
+
+-- name: write
+-- Writes the days, and has them summed up later.
+WITH settled AS (SELECT unnest(CAST(:ids AS bigint[])) AS id),
+awaiting AS ({await_sum}),
+{days}
+{write_placed};
 
 -- name: take_turns
 -- `period_day` has one writer at a time: rows changed in different orders would deadlock.

@@ -26,6 +26,7 @@ from contracts.messages.invoices import (
     StripeInvoiceOrder,
     StripeInvoiceSnapshot,
 )
+from contracts.messages.one_step.billed import SettleBilled, StripeInvoiceBilled
 from reconciliation.figures import lines_digest
 from storage.claims.claims import claim_page
 from storage.invoices.invoices import block_invoice, load_invoice, move_invoice
@@ -35,13 +36,15 @@ from storage.reports.store import ReportStore
 from tests.storage.usage import FixedCard, add_account, add_instances, card, execute, instance, may, scope
 
 KEY = "2022-05/team:a/period"
+CREATED = StripeInvoiceCreated(invoice_key=KEY, stripe_invoice_id="in_1", stripe_customer_id="cus_1")
 S = InvoiceState
 
 
 class Books:
-    """One invoice with two lines, published and drafted, and Stripe's side of it."""
+    """One invoice with two lines, published and, unless `in_one_step`, drafted; and Stripe's side of it."""
 
-    def __init__(self, db: Database, reports: ReportStore, folder: Path) -> None:
+    def __init__(self, db: Database, reports: ReportStore, folder: Path, *, in_one_step: bool) -> None:
+        self.in_one_step = in_one_step
         self.db, self.reports, self.env = db, reports, ActivityEnvironment()
         loaded = product_settings.load(database_url="postgresql://u@h/d", report_store_url=folder.as_uri())
         self.folder = folder
@@ -59,9 +62,8 @@ class Books:
         assert (await claim_page(self.db, scope(), card())).keys == (KEY,)
         order: StripeInvoiceOrder = await self.env.run(self.activities.publish_report, InvoiceRef(invoice_key=KEY))
         assert await self.env.run(self.activities.publish_report, InvoiceRef(invoice_key=KEY)) == order
-        draft = StripeInvoiceCreated(invoice_key=KEY, stripe_invoice_id="in_1", stripe_customer_id="cus_1")
-        for _ in range(2):
-            await self.env.run(self.activities.record_draft, draft)
+        for _ in range(0 if self.in_one_step else 2):
+            await self.env.run(self.activities.record_draft, CREATED)
         self.snapshot = StripeInvoiceSnapshot(
             stripe_invoice_id="in_1",
             status="open",
@@ -74,8 +76,13 @@ class Books:
         )
 
     async def reconcile(self, **changes: Any) -> InvoiceState:
-        reconcile = ReconcileInvoice(invoice_key=KEY, snapshot=self.snapshot.model_copy(update=changes))
-        loaded = await self.env.run(self.activities.reconcile, reconcile)
+        snapshot = self.snapshot.model_copy(update=changes)
+        if self.in_one_step:
+            billed = StripeInvoiceBilled(created=CREATED, snapshot=snapshot)
+            loaded = await self.env.run(self.activities.settle_billed, SettleBilled(billed=billed))
+        else:
+            reconcile = ReconcileInvoice(invoice_key=KEY, snapshot=snapshot)
+            loaded = await self.env.run(self.activities.reconcile, reconcile)
         assert loaded.invoice is not None
         return InvoiceState(loaded.invoice.state)
 
@@ -100,10 +107,11 @@ class Books:
         assert not await self.reports.has(self.report_id)
 
 
-@pytest.fixture
-async def books(db: Database, tmp_path: Path) -> Books:
+@pytest.fixture(params=[False, True], ids=["drafted", "in_one_step"])
+async def books(db: Database, tmp_path: Path, request: pytest.FixtureRequest) -> Books:
     (tmp_path / "reports").mkdir()
-    found = Books(db, ReportStore((tmp_path / "reports").as_uri()), tmp_path / "reports")
+    reports = ReportStore((tmp_path / "reports").as_uri())
+    found = Books(db, reports, tmp_path / "reports", in_one_step=request.param)
     await found.prepare()
     return found
 
@@ -184,6 +192,7 @@ async def test_collection_that_stops_and_resumes_is_recorded_and_no_state_is_mov
 async def test_a_pause_that_became_for_good_is_shown_as_held(books: Books) -> None:
     paused = Hold(held_as=BlockedKind.COLLECTION_PAUSED, reason="waits for collection of sub_1")
     held = Hold(held_as=BlockedKind.HELD_IN_STRIPE, reason="waits for the draft in_1: its subscription ended")
+    assert await books.reconcile(status="draft") is S.DRAFT
     await block_invoice(books.db, KEY, paused.reason, kind=paused.held_as)
     since = (await books.record()).blocked_since
     for hold in (paused, held, held):

@@ -38,7 +38,7 @@ SENSES = {
     # A period or an invoice settles. `settle_to` and the `*_settle_seconds` are a column and settings.
     "settle": r"workflows/(periods|invoices)/|contracts/names\.py|contracts/messages/(periods\.py|one_step/)"
     r"|billing/audit/kinds\.py|storage/totals/"
-    r"|storage/(periods|recovery|invoices|monitor)/|starter/monitor/|starter/cli/(period|invoices|recover|status)|starter/console/pages/(overview\.py|periods/)|activities/postgres/(periods|audit/report_comparison)\.py",
+    r"|storage/(periods|recovery|invoices|monitor|settling)/|starter/monitor/|starter/cli/(period|invoices|recover|status)|starter/console/pages/(overview\.py|periods/)|activities/postgres/(periods|audit/report_comparison|invoices|stripe_state)\.py",
     # Stripe's draft invoice alone: what is priced and not yet written is a priced invoice.
     "draft": r"(?!billing/(assessment|pricing|report)/)",
     # What a run decides about an account.

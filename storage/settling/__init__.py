@@ -1,0 +1,1 @@
+"""The end of the common way of an invoice: its books agree, and one statement records all that Stripe says."""
