@@ -68,8 +68,8 @@ class InvoiceActivities:
     async def publish_report(self, ref: InvoiceRef) -> StripeInvoiceOrder:
         """Publish the usage report and record its id; return the order for Stripe that names it.
 
-        Repeated until Stripe has the invoice: a report that the store has lost is restored, a report that it still
-        has is not touched.
+        The report exists already if the invoice was claimed with others. If the store has lost it, it is published
+        again, until Stripe has the invoice.
 
         Raises:
             ApplicationError: non-retryable if an amount of a claimed invoice is off its currency's step.
@@ -77,11 +77,7 @@ class InvoiceActivities:
         async with step():
             record = await self._record(ref.invoice_key)
             _check_chargeable(record)
-            if (
-                record.report_id is None
-                or record.stripe_invoice_id is None
-                or record.charge_on is ChargeOn.SUBSCRIPTION
-            ):
+            if not await self._is_published(record):
                 published = await self._reports.publish(
                     record.billing_period, record.attribution_id, report_content(self._db, record)
                 )
@@ -147,6 +143,12 @@ class InvoiceActivities:
             await fit_invoice(self._db, ref.invoice_key)
             await store.resume_invoice(self._db, ref.invoice_key)
             return await self._loaded(ref.invoice_key)
+
+    async def _is_published(self, record: InvoiceRecord) -> bool:
+        if record.report_id is None:
+            return False
+        in_stripe = record.stripe_invoice_id is not None and record.charge_on is not ChargeOn.SUBSCRIPTION
+        return in_stripe or await self._reports.has(record.report_id)
 
     async def _record(self, key: str) -> InvoiceRecord:
         record = await store.load_invoice(self._db, key)

@@ -22,6 +22,7 @@ from activities.postgres.links import LinkActivities
 from activities.postgres.payments import DisputeActivities, RefundActivities
 from activities.postgres.periods.fetching import FetchActivities
 from activities.postgres.periods.limits import PeriodLimits
+from activities.postgres.periods.pages import PageActivities
 from activities.postgres.periods.periods import PeriodActivities
 from activities.postgres.recovery import RecoveryActivities
 from activities.postgres.sources.requests import SourceRequestActivities
@@ -40,6 +41,7 @@ def billing_activities(
     return activities_of(
         RecoveryActivities(database, adopter),
         InvoiceActivities(database, reports, settings, adopter),
+        PageActivities(database, reports, cards, settings),
         PeriodActivities(database, cards, settings, PeriodLimits(database, settings)),
         FetchActivities(database, settings),
         AccountActivities(database, cards, settings),

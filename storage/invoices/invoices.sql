@@ -80,6 +80,13 @@ LIMIT :limit;
 -- name: lines_of
 SELECT {lines} FROM invoice WHERE id = :id;
 
+-- name: without_report
+SELECT {columns}
+FROM invoice
+WHERE key = ANY (CAST(:keys AS text[]))
+  AND report_id IS NULL AND stripe_invoice_id IS NULL AND state = 'claimed' AND charge_on = 'own'
+ORDER BY key;
+
 -- name: unsettled_keys
 SELECT key
 FROM invoice

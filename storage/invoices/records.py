@@ -110,3 +110,10 @@ async def invoices_of_stripe(db: Database, keys: Collection[str], stripe_ids: Co
             statement("invoices/invoices", "of_stripe"), {"keys": sorted(keys), "stripe_ids": sorted(stripe_ids)}
         )
         return [invoice_of(row) for row in found]
+
+
+async def without_report(db: Database, keys: Collection[str]) -> list[InvoiceRecord]:
+    """Return those of these invoices whose report is to be published, for invoices of our own: nothing names it yet."""
+    async with db.transaction(read_only=True) as connection:
+        found = await connection.execute(statement("invoices/invoices", "without_report"), {"keys": sorted(keys)})
+        return [invoice_of(row) for row in found]

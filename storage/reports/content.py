@@ -48,7 +48,7 @@ async def report_contents(
 ) -> AsyncGenerator[tuple[InvoiceRecord, AsyncGenerator[bytes, None]], None]:
     """Yield each invoice and its report, in pieces: the header, then some hundred lines each. All from one query.
 
-    Read each report to its end before you take the next one.
+    Read a report before you take the next one.
     """
     in_order = sorted(records, key=lambda record: record.id)
     async with aclosing(_pieces(db, [record.id for record in in_order], released=released)) as pieces:
@@ -56,6 +56,8 @@ async def report_contents(
 
         async def content(record: InvoiceRecord) -> AsyncGenerator[bytes, None]:
             nonlocal piece
+            while piece is not None and piece.invoice_id < record.id:  # of a report that was not read to its end
+                piece = await anext(pieces, None)
             claims = piece.claims if piece is not None and piece.invoice_id == record.id else 0
             yield encode_header(report_header(record, claims))
             while piece is not None and piece.invoice_id == record.id:

@@ -10,21 +10,20 @@ import asyncio
 import gzip
 import os
 import tempfile
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError, NotSupportedError
 
 from billing.errors import MissingReportError, ReportError, UnavailableError
-from billing.report.format import ReportClaim, ReportHeader, decode_claim, decode_header, parse_report_id, report_id
+from billing.report.format import ReportClaim, ReportHeader, decode_claim, decode_header, parse_report_id
+from storage.reports.durable import sync
 from storage.reports.opening import first_line, open_store
-from storage.reports.packing import CHUNK, compute, content_digest, pack
+from storage.reports.packing import CHUNK, SPOOL, PackedReport, compute, content_digest, pack
 
-_SPOOL = 1024 * 1024  # compressed bytes kept in memory; more of them go to a file
 _ONE_PUT = 8 * 1024 * 1024  # compressed bytes in one put; more of them go in a multipart upload
 # obstore raises Python's own exceptions where they exist.
 _MISSING = (NotFoundError, FileNotFoundError)
@@ -82,17 +81,36 @@ class ReportStore:
             ReportError: the store has other content under this content's name.
             ReportStoreError: the store cannot be reached or refuses.
         """
-        with tempfile.SpooledTemporaryFile(max_size=_SPOOL) as file:
-            packer, packed_size = await pack(content, file)
-            path = report_id(period, attribution_id, packer.digest)
-            with self._store_errors():
-                created = await self._put(path, file, packed_size)
+        with await pack(period, attribution_id, content) as report:
+            published = await self.put(report)
+        await self.sync([published.report_id])
+        return published
+
+    async def put(self, report: PackedReport) -> PublishedReport:
+        """Store a report, as `publish` does. In a local folder, it survives a power loss only after `sync`.
+
+        Raises:
+            ReportError, ReportStoreError: as `publish`.
+        """
+        path = report.report_id
+        with self._store_errors():
+            created = await self._put(path, report.file, report.size)
         if not created:
             # An earlier attempt has stored it. A change to it must not go unnoticed.
             async with aclosing(self.read(path)) as lines:
                 async for _ in lines:
                     break
-        return PublishedReport(path, packer.digest, packer.content_bytes, created)
+        return PublishedReport(path, report.digest, report.content_bytes, created)
+
+    async def sync(self, report_ids: Collection[str]) -> None:
+        """Make reports that were put survive a power loss. A cloud's need nothing more.
+
+        Raises:
+            ReportStoreError: the folder is gone, or its disk refuses.
+        """
+        if self._folder is not None and report_ids:
+            with self._store_errors():
+                await asyncio.to_thread(sync, self._folder, report_ids)
 
     async def restore(self, report_id: str, content: AsyncIterator[bytes]) -> bool:
         """Put back a missing or damaged report, if `content` has the digest in its id. Returns whether it has.
@@ -103,13 +121,13 @@ class ReportStore:
             ReportError: this is not a report id.
             ReportStoreError: the store cannot be reached or refuses.
         """
-        wanted = parse_report_id(report_id).digest
-        with tempfile.SpooledTemporaryFile(max_size=_SPOOL) as file:
-            packer, size = await pack(content, file)
-            if packer.digest != wanted:
+        wanted = parse_report_id(report_id)
+        with await pack(wanted.period, wanted.attribution_id, content) as report:
+            if report.digest != wanted.digest:
                 return False
             with self._store_errors():
-                await self._overwrite(report_id, file, size)
+                await self._overwrite(report_id, report.file, report.size)
+        await self.sync([report_id])
         return True
 
     async def check(self, report_id: str) -> None:
@@ -121,7 +139,7 @@ class ReportStore:
             ReportStoreError: the store cannot be reached or refuses.
         """
         digest = parse_report_id(report_id).digest
-        with tempfile.SpooledTemporaryFile(max_size=_SPOOL) as file:
+        with tempfile.SpooledTemporaryFile(max_size=SPOOL) as file:
             await self._fetch_checked(report_id, digest, file)
 
     async def read(self, report_id: str) -> AsyncGenerator[bytes, None]:
@@ -133,7 +151,7 @@ class ReportStore:
             ReportStoreError: the store cannot be reached or refuses.
         """
         digest = parse_report_id(report_id).digest
-        with tempfile.SpooledTemporaryFile(max_size=_SPOOL) as file:
+        with tempfile.SpooledTemporaryFile(max_size=SPOOL) as file:
             size = await self._fetch_checked(report_id, digest, file)
             file.seek(0)
             with gzip.GzipFile(fileobj=file, mode="rb") as unpacked:
@@ -174,7 +192,6 @@ class ReportStore:
             try:
                 # Atomic: of two concurrent calls, one creates the file and the other fails because it exists.
                 await obstore.put_async(self._store, path, file.read(), mode="create")
-                await self._fsync(path)
                 return True
             except AlreadyExistsError:
                 return False
@@ -195,12 +212,6 @@ class ReportStore:
             await obstore.put_async(self._store, path, file.read(), mode="overwrite")
         else:
             await obstore.put_async(self._store, path, file, use_multipart=True, chunk_size=_ONE_PUT, max_concurrency=2)
-        await self._fsync(path)
-
-    async def _fsync(self, path: str) -> None:
-        """Make a report in a local folder survive a power loss, as reports in a cloud do."""
-        if self._folder is not None:
-            await asyncio.to_thread(_sync, self._folder, path)
 
     async def _fetch_checked(self, path: str, digest: str, file: IO[bytes]) -> int:
         """Copy the stored bytes into `file` and check their content's digest. Returns the number of bytes."""
@@ -221,7 +232,7 @@ class ReportStore:
                 if "NoSuchBucket" in str(error):
                     raise  # the store is missing, which can be transient
                 raise MissingReportError(f"report {path} is missing from the report store {self._url}") from None
-            async for chunk in result.stream(min_chunk_size=_SPOOL):
+            async for chunk in result.stream(min_chunk_size=SPOOL):
                 await compute(len(chunk), file.write, chunk)
                 size += len(chunk)
         return size
@@ -251,17 +262,3 @@ def _naming(report_id: str, line: int) -> Iterator[None]:
         yield
     except ReportError as error:
         raise ReportError(f"report {report_id}, line {line}: {error}") from error
-
-
-def _sync(folder: Path, path: str) -> None:
-    """Flush the file and each folder on its path to disk."""
-    place = folder / path
-    while True:
-        descriptor = os.open(place, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        if place == folder:
-            return
-        place = place.parent

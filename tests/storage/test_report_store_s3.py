@@ -9,7 +9,7 @@ import pytest
 
 from billing.errors import ReportError
 from storage.reports.store import ReportStore, ReportStoreError
-from tests.storage.s3 import Bucket, serve
+from tests.storage.s3 import Bucket, point_to, serve
 
 CONTENT = b'{"a":1}\n{"b":2}\n'
 
@@ -29,15 +29,6 @@ async def store(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     async with serve(bucket) as endpoint:
         point_to(endpoint, monkeypatch)
         yield ReportStore("s3://reports-bucket/some/prefix")
-
-
-def point_to(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Configured by the environment alone, as in a deployment."""
-    monkeypatch.setenv("AWS_ENDPOINT", endpoint)
-    monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    monkeypatch.setenv("AWS_REGION", "us-east-1")
 
 
 async def read(store: ReportStore, name: str) -> bytes:

@@ -1,4 +1,4 @@
-"""Billing periods in Postgres: pages of accounts, claims, progress."""
+"""Billing periods in Postgres: plans, claims of single accounts, progress."""
 
 from __future__ import annotations
 
@@ -23,11 +23,9 @@ from billing.invoice.policy import ChargeOn
 from billing.periods import BillingPeriod
 from contracts.messages.periods import (
     ApprovePeriod,
-    BatchInput,
     Blocked,
     CustomersPlan,
     Page,
-    PageClaimed,
     PagePlan,
     PeriodProgress,
     PeriodRef,
@@ -41,7 +39,6 @@ from storage.accounts import accounts, policies
 from storage.accounts.customers import AccountsToAsk, accounts_to_ask
 from storage.accounts.subscriptions import set_currency
 from storage.claims import claims
-from storage.claims.amendment import amendable_keys
 from storage.invoices import invoices
 from storage.periods import periods
 from storage.postgres.database import Database
@@ -51,7 +48,7 @@ _COUNTED = 1000
 
 
 class PeriodActivities:
-    """Plans pages, claims usage, counts invoices. Idempotent."""
+    """Plans pages, claims the usage of single accounts, counts invoices. Idempotent."""
 
     def __init__(self, db: Database, cards: RateCards, settings: Settings, limits: PeriodLimits) -> None:
         self._db = db
@@ -111,29 +108,6 @@ class PeriodActivities:
                 self._db, approval.period, approval.totals, approval.by, approval.reason, approval.place
             )
             return PeriodRef(period=approval.period)
-
-    @activity.defn(name=Activities.CLAIM_PAGE)
-    async def claim_page(self, batch: BatchInput) -> PageClaimed:
-        """Claim the page's usage in one transaction; return all invoices of the page that are not settled."""
-        async with step():
-            page = batch.page
-            scope = claim_scope(
-                self._settings,
-                BillingPeriod.parse(batch.period),
-                after=page.after,
-                through=page.through,
-                attribution_id=batch.attribution_id,
-                makes_invoices=True,
-            )
-            claimed = await claims.claim_page(self._db, scope, await self._cards.current())
-            keys = await invoices.unsettled_keys(self._db, batch.period, page.after, page.through, batch.attribution_id)
-            return PageClaimed(
-                made=len(claimed.keys),
-                below_minimum=claimed.below_minimum,
-                blocked=claimed.blocked,
-                invoice_keys=keys,
-                amendable=await amendable_keys(self._db, batch.period, page.after, page.through, batch.attribution_id),
-            )
 
     @activity.defn(name=Activities.CLAIM_CANCELLATION)
     async def claim_cancellation(self, cancelled: ClaimCancellation) -> CancellationClaimed:

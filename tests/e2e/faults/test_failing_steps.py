@@ -130,21 +130,37 @@ async def test_a_workflow_shows_why_its_step_fails_until_it_succeeds(system: Sys
     assert "Fails since" not in await details_of(system, key)
 
 
-async def test_a_step_of_the_billing_worker_alone_is_shown_too(system: System, tmp_path: Path) -> None:
+async def test_claims_stay_while_the_report_store_is_away(system: System, tmp_path: Path) -> None:
     key = await one_day(system, "team:store")
-    reports = tmp_path / "reports"
-    reports.rename(tmp_path / "away")
+    (tmp_path / "reports").rename(tmp_path / "away")
     handle = await system.start_period(MAY)
+    (step,) = await until_found(system, StepState.FAILS)
+    assert step.workflow_id == workflow_ids.billing_batch(workflow_ids.billing_period(MAY), 1)
+    assert step.activity == Activities.CLAIM_PAGE
+    assert "report store" in (step.failure or "")
+    assert (await system.invoice(key)).state is InvoiceState.CLAIMED
+    (tmp_path / "away").rename(tmp_path / "reports")
+    await asyncio.wait_for(handle.result(), GIVE_UP_SECONDS)
+    assert (await system.invoice(key)).state is InvoiceState.BILLED
+
+
+async def test_a_step_of_the_billing_worker_alone_is_shown_too(system: System, tmp_path: Path) -> None:
+    keys = [await one_day(system, f"team:{name}") for name in ("store", "sound")]
+    month = tmp_path / "reports" / "reports" / MAY
+    month.mkdir(parents=True)
+    (month / "team:store").write_text("a file where a folder belongs: the store refuses this report alone")
+    handle = await system.start_period(MAY)
+    await system.until_state(keys[1], InvoiceState.BILLED)
 
     async def known() -> list[tuple[str, StepFailed]]:
-        return await reported_failures(system.client, [workflow_ids.invoice(key), "never/started"])
+        return await reported_failures(system.client, [workflow_ids.invoice(keys[0]), "never/started"])
 
     ((workflow_id, failed),) = await until(known)
-    assert workflow_id == workflow_ids.invoice(key)
+    assert workflow_id == workflow_ids.invoice(keys[0])
     assert failed.step == Activities.PUBLISH_REPORT
     assert failed.attempt >= 4
     assert "report store" in failed.reason
-    assert "Fails since" in await details_of(system, key)
-    (tmp_path / "away").rename(reports)
+    assert "Fails since" in await details_of(system, keys[0])
+    (month / "team:store").unlink()
     await asyncio.wait_for(handle.result(), GIVE_UP_SECONDS)
-    assert await reported_failures(system.client, [workflow_ids.invoice(key)]) == []
+    assert await reported_failures(system.client, [workflow_ids.invoice(keys[0])]) == []
