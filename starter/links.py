@@ -47,11 +47,15 @@ def hosted_page(settings: Settings, url: str | None) -> str | None:
 
 def workflow_url(settings: Settings, workflow_id: str) -> str | None:
     """Return a workflow's page in the Temporal UI: its newest run. None if the UI's address is not known."""
+    base = temporal_ui(settings)
+    return None if base is None else f"{base}/{quote(workflow_id, safe='')}"
+
+
+def temporal_ui(settings: Settings) -> str | None:
+    """Return the page of all workflows in the Temporal UI. None if the UI's address is not known."""
     address, namespace = _temporal()
     base = settings.temporal_ui_url or (_TEMPORAL_CLOUD if _CLOUD_HOST in address else None)
-    if base is None:
-        return None
-    return f"{base}/namespaces/{quote(namespace, safe='')}/workflows/{quote(workflow_id, safe='')}"
+    return None if base is None else f"{base}/namespaces/{quote(namespace, safe='')}/workflows"
 
 
 @cache
@@ -69,4 +73,4 @@ def _temporal() -> tuple[str, str]:
 
 def links(**urls: str | None) -> list[Link]:
     """Return the links that have an address, by their names: `stripe_invoice` is "Stripe invoice"."""
-    return [Link(name.replace("_", " ").capitalize(), url) for name, url in urls.items() if url]
+    return [Link(f"{name[0].upper()}{name[1:]}".replace("_", " "), url) for name, url in urls.items() if url]

@@ -143,3 +143,6 @@ UNION ALL
 SELECT attribution_id, name
 FROM account
 WHERE attribution_id = ANY (CAST(:accounts AS text[])) AND name IS NOT NULL;
+
+-- name: stripe_ids
+SELECT key, stripe_invoice_id FROM invoice WHERE key = ANY (CAST(:keys AS text[])) AND stripe_invoice_id IS NOT NULL;

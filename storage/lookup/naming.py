@@ -104,6 +104,15 @@ async def names_of(db: Database, accounts: Collection[str]) -> dict[str, str]:
         return {row.attribution_id: row.name for row in rows}
 
 
+async def stripe_ids_of(db: Database, keys: Collection[str]) -> dict[str, str]:
+    """Return the ids in Stripe of those of these invoices that have one, by key."""
+    if not keys:
+        return {}
+    async with db.transaction(read_only=True) as connection:
+        rows = await connection.execute(statement("lookup/finding", "stripe_ids"), {"keys": sorted(keys)})
+        return {row.key: row.stripe_invoice_id for row in rows}
+
+
 async def _no_invoice(db: Database, text: str) -> str:
     """Say that there is no such invoice, and what may be meant."""
     if text.startswith(_PAYMENTS):

@@ -64,6 +64,24 @@ async def test_nothing_waits(perdure: Perdure, system: System) -> None:
     assert (polling["billing"], polling["stripe"]) == (1, 1)
 
 
+async def test_what_waits_is_linked_where_addresses_are_known(perdure: Perdure, db: Database) -> None:
+    await add_account(db)
+    await execute(db, "INSERT INTO subscription_fault VALUES ('sub_1', 'team:a', 'two at once', now())")
+    assert "http" not in (await perdure("status")).out
+    addresses = {"CONSOLE_URL": "https://billing.example.com", "TEMPORAL_UI_URL": "https://temporal.example.com"}
+    perdure.settings |= {**addresses, "STRIPE_MODE": "test", "STRIPE_API_BASE": ""}
+    namespace = perdure.settings["TEMPORAL_NAMESPACE"]
+    [subscription, *_] = (await perdure("status", "--json")).document_of_failure["waiting"]
+    assert subscription["links"] == {
+        "console": "https://billing.example.com/accounts/team:a",
+        "stripe": "https://dashboard.stripe.com/test/subscriptions/sub_1",
+    }
+    shown = (await perdure("status")).out
+    assert f"Temporal UI: https://temporal.example.com/namespaces/{namespace}/workflows\n" in shown
+    assert "Console: https://billing.example.com/waiting\n" in shown
+    assert f"Stripe: {subscription['links']['stripe']}\n" in shown
+
+
 async def test_what_waits_ends_with_3_and_says_what_to_do(perdure: Perdure, db: Database) -> None:
     await add_account(db)
     await execute(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from billing.audit.checks import Check
 from starter.cli import output
 from starter.cli.status.overview import Overview
+from starter.links import Link
 from storage.audit.runs import AuditRecord
 from storage.waiting.waiting import WaitingThing, WaitingTotal
 from temporal.pollers import QueueState
@@ -23,7 +25,10 @@ def document(found: Overview) -> dict[str, Any]:
         "period": found.scope.period,
         "attribution_id": found.scope.attribution_id,
         "away": dict(found.away),
-        "waiting": [thing_document(each) for each in found.waiting],
+        "waiting": [
+            {**thing_document(each), "links": _links(found.places.get((each.kind, each.subject), ()))}
+            for each in found.waiting
+        ],
         "totals": [_total(each) for each in found.totals],
         "usage_checked": stored.usage_checked if stored else None,
         "warnings_checked": stored.warnings_checked if stored else None,
@@ -44,7 +49,12 @@ def document(found: Overview) -> dict[str, Any]:
         }
         if stored
         else None,
+        "links": _links(found.links),
     }
+
+
+def _links(found: Sequence[Link]) -> dict[str, str]:
+    return {link.name.lower().replace(" ", "_"): link.url for link in found}
 
 
 def thing_document(each: WaitingThing) -> dict[str, Any]:

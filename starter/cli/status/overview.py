@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 
 from temporalio.service import RPCError
 
 from settings import Settings
+from starter.cli.status.places import places_of, places_of_all
 from starter.cli.status.running import RunningState, queues_without_worker, running_state
 from starter.cli.status.stored import Scope, StoredState, stored_state
+from starter.links import Link
 from storage.postgres.database import DatabaseUnavailableError
+from storage.waiting.kinds import WaitingKind
 from storage.waiting.waiting import WaitingThing, WaitingTotal
 from temporal.client import TemporalUnavailableError
 
@@ -22,7 +25,10 @@ POSTGRES, TEMPORAL = "postgresql", "temporal"
 
 @dataclass(frozen=True)
 class Overview:
-    """What waits and how things are. `away`: why a service could not be asked, by its name; its part is None then."""
+    """What waits and how things are. `away`: why a service could not be asked, by its name; its part is None then.
+
+    `links`: to the console and the Temporal UI; `places`: the pages of what waits, by kind and subject.
+    """
 
     at: datetime
     mode: str | None
@@ -30,6 +36,8 @@ class Overview:
     stored: StoredState | None
     running: RunningState | None
     away: Mapping[str, str]
+    links: Sequence[Link] = ()
+    places: Mapping[tuple[WaitingKind, str], Sequence[Link]] = field(default_factory=dict)
 
     @cached_property
     def waiting(self) -> list[WaitingThing]:
@@ -74,7 +82,12 @@ async def overview(settings: Settings, scope: Scope, most: int) -> Overview:
     """
     away: dict[str, str] = {}
     stored, running = await asyncio.gather(_stored(settings, scope, most, away), _running(away))
-    return Overview(datetime.now(UTC), settings.stripe_mode, scope, stored, running, away)
+    found = Overview(datetime.now(UTC), settings.stripe_mode, scope, stored, running, away, places_of_all(settings))
+    stripe_ids = stored.stripe_ids if stored else {}
+    places = {
+        (each.kind, each.subject): places_of(settings, settings.stripe_mode, each, stripe_ids) for each in found.waiting
+    }
+    return replace(found, places=places)
 
 
 async def _stored(settings: Settings, scope: Scope, most: int, away: dict[str, str]) -> StoredState | None:

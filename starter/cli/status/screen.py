@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate, groupby
 from textwrap import wrap
 
+from rich.style import Style
 from rich.text import Text
 
 from billing.text import plural
 from starter.cli import output
 from starter.cli.status.overview import Overview
 from starter.cli.status.words import BAD, GOOD, NOTE, StateLine, age, money, state_lines, title
+from starter.links import Link
 from storage.waiting.kinds import RESOLUTIONS
 from storage.waiting.waiting import WaitingThing
 
@@ -37,14 +39,14 @@ def screen(found: Overview, width: int | None, height: int | None, *, everything
     blocks = [list(_block(same, found, width)) for same in _grouped(persons, everything=everything)]
     room = len(blocks)
     if height is not None and not everything:
-        room = _room(blocks, height - len(state) - _OTHER_LINES)
+        room = _room(blocks, height - len(state) - len(found.links) - _OTHER_LINES)
     lines = [Text(title(found), style="dim"), *_head(found), Text("")]
     lines += [line for block in blocks[:room] for line in block]
     if len(blocks) > room:
         lines.append(Text(f"{_MARGIN}and {len(blocks) - room:,} more: perdure status --all"))
     if blocks:
         lines.append(Text(""))
-    return [*lines, *state, *_without_a_person(found, width)]
+    return [*lines, *state, *_without_a_person(found, width), *(_link("  ", link) for link in found.links)]
 
 
 def _room(blocks: Sequence[Sequence[Text]], lines: int) -> int:
@@ -92,6 +94,13 @@ def _block(group: Sequence[WaitingThing], found: Overview, width: int | None) ->
     yield from _heading(age(first.since, found.at), named, known, width)
     yield from (Text(_MARGIN + line) for line in _lines(reason, width, len(_MARGIN)))
     yield from (Text(line, style="cyan") for line in _command(command, resolution.page, width))
+    if len(group) == 1:
+        yield from (_link(_MARGIN, link) for link in found.places.get((first.kind, first.subject), ()))
+
+
+def _link(margin: str, link: Link) -> Text:
+    """Return a page elsewhere, in one line however long it is: a part of an address leads nowhere."""
+    return Text.assemble(f"{margin}{link.name}: ", (link.url, Style(link=link.url)))
 
 
 def _heading(since: str, named: str, known: str, width: int | None) -> Iterator[Text]:

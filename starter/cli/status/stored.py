@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -20,6 +20,7 @@ from starter.cli.warnings.words import WHAT_TO_DO
 from storage.arrivals.arriving import usage_arrives
 from storage.audit.conservation import INVALID
 from storage.audit.runs import AuditRecord, load_audit, newest_audit
+from storage.lookup.naming import stripe_ids_of
 from storage.periods.periods import PeriodSummary, read_summary
 from storage.postgres.database import Database, DatabaseUnavailableError
 from storage.recovery import event_cursor
@@ -60,7 +61,8 @@ class StoredState:
 
     `usage_checked`: whether all usage could be read in time for what cannot be billed. If not, the newest audit's
     figures stand for it. `warnings_checked`: whether it could be searched for warnings in time.
-    `has_sources`: whether usage arrives by itself, from sources or by the API.
+    `has_sources`: whether usage arrives by itself, from sources or by the API. `stripe_ids`: of the invoices that
+    wait, by their keys.
     """
 
     waiting: list[WaitingThing]
@@ -72,6 +74,7 @@ class StoredState:
     last_period: str
     settled: PeriodSummary | None
     has_sources: bool
+    stripe_ids: Mapping[str, str]
 
 
 async def stored_state(settings: Settings, scope: Scope, most: int) -> StoredState:
@@ -113,6 +116,7 @@ async def _ask(db: Database, settings: Settings, scope: Scope, most: int) -> Sto
         last_period=str(last),
         settled=await read_summary(db, str(last)),
         has_sources=await usage_arrives(db),
+        stripe_ids=await stripe_ids_of(db, {each.invoice_key for each in waiting if each.invoice_key}),
     )
 
 
