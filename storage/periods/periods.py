@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
 from billing.accounts.windows import PAID_ALONE, WindowKind
 from billing.assessment.assessment import Verdict
 from billing.attribution import PATTERN
+from billing.invoice.policy import UnknownClass
 from billing.invoice.states import OPEN
-from billing.pricing.rating import RateCard
+from billing.money import EXACT, to_minor
+from billing.pricing.rating import DEFAULT_CLASS, RateCard, RateVersion
 from billing.usage.silence import NEVER_SILENT, Silence
 from storage.postgres.database import Database
 from storage.postgres.rows import reader, record
@@ -59,6 +62,10 @@ class Progress:
 class ExcludedUsage:
     """Usage of one instance, in microseconds, that is not billed, and why: one row per reason.
 
+    `credits` and `price` (of a credit in the account's `currency`) are those of the rate card that was given, without
+    included credits and tiers; None where they are not known: the class has no rate, the account is not known or the
+    runtime is not.
+
     Reasons of an invalid instance, the first that applies: `no_started_time`, `no_creation_time`,
     `ends_before_start`, `starts_before_creation`, `no_attribution_id`, `malformed_attribution_id`, `no_such_account`.
     Reasons of a valid instance: `stale`, `uncovered`, `trial`, `collection_paused`, `before_bill_after`,
@@ -69,6 +76,16 @@ class ExcludedUsage:
     attribution_id: str | None
     reason: str
     duration_us: int
+    credits: Decimal | None
+    currency: str | None
+    price: Decimal | None
+
+    @property
+    def worth(self) -> int | None:
+        """What it would cost, in minor units. None if that is not known."""
+        if self.credits is None or self.currency is None or self.price is None:
+            return None
+        return to_minor(EXACT.multiply(self.credits, self.price), self.currency)
 
 
 @dataclass(frozen=True)
@@ -131,8 +148,11 @@ async def excluded_instances(
     rate_card: RateCard,
     silence: Silence = NEVER_SILENT,
     charged_kinds: frozenset[WindowKind] = PAID_ALONE,
+    unknown_class: UnknownClass = UnknownClass.HOLD,
 ) -> AsyncGenerator[ExcludedUsage, None]:
     """Yield the usage within `[start, end)` that is not billed, and why, ordered by instance id and reason.
+
+    Its worth is that at the version of the rate card that is in force now, whatever was in force then.
 
     For a period that has not ended, the caller passes the present as its end. An invalid instance is listed if any
     of its times, or the known part of its runtime, is in the period, and always if it has no times at all."""
@@ -145,6 +165,7 @@ async def excluded_instances(
                 "end": end,
                 "bill_after": bill_after,
                 "first_rate": rate_card.versions[0].effective_from,
+                **_rates(rate_card.in_force(datetime.now(UTC)), unknown_class),
                 "attribution_id_pattern": PATTERN,
                 "charged_kinds": sorted(charged_kinds),
                 **asdict(silence),
@@ -154,6 +175,18 @@ async def excluded_instances(
         async for partition in rows.partitions(_ROWS_AT_ONCE):
             for row in partition:
                 yield read(row)
+
+
+def _rates(version: RateVersion | None, unknown_class: UnknownClass) -> dict[str, str | None]:
+    """Return the rates and prices as parameters: nothing is known of usage if no version is in force."""
+    rates = {} if version is None else {name: str(rate) for name, rate in version.credits_per_minute.items()}
+    prices = {} if version is None else {name: str(price) for name, price in version.price_per_credit.items()}
+    return {
+        "rates": json.dumps(rates),
+        "prices": json.dumps(prices),
+        "default_rate": rates.get(DEFAULT_CLASS),
+        "other_rate": rates.get(DEFAULT_CLASS) if unknown_class is UnknownClass.DEFAULT else None,
+    }
 
 
 async def write_summary(db: Database, period: str, summary: dict[str, Any]) -> None:

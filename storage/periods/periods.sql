@@ -68,9 +68,9 @@ LIMIT :limit;
 -- Usage within [start, end) that no invoice will ever bill unless data is corrected, except usage that is claimed all
 -- the same (a window or a stop was moved after the usage had been billed). Each instant has one reason, in this order:
 -- the instance is invalid, silent since its last sign, outside every window, in a window of a kind that is not charged,
--- before bill_after, before the first rate.
+-- before bill_after, before the first rate. `credits` and `price`: at one version of the rate card; NULL where it has none.
 WITH payer AS MATERIALIZED (
-    SELECT a.attribution_id,
+    SELECT a.attribution_id, a.currency,
            CASE WHEN floor.bill_after IS NULL THEN '{}'::tstzmultirange
                 ELSE tstzmultirange(tstzrange(NULL, floor.bill_after))
            END AS before,
@@ -91,7 +91,11 @@ WITH payer AS MATERIALIZED (
     GROUP BY a.attribution_id, floor.bill_after
 ),
 judged AS (
-    SELECT s.instance_id, s.attribution_id, payer.before, payer.windows, payer.charged, payer.trial, payer.paused,
+    SELECT s.instance_id, s.attribution_id, s.quantity, payer.currency,
+           CAST(CASE WHEN coalesce(s.workspace_class, '') = '' THEN CAST(:default_rate AS text)
+                     ELSE coalesce(CAST(:rates AS jsonb) ->> s.workspace_class, CAST(:other_rate AS text))
+                END AS numeric) AS rate,
+           payer.before, payer.windows, payer.charged, payer.trial, payer.paused,
            tstzmultirange(s.during * period.during) AS ran,
            CASE WHEN silent.since IS NULL THEN '{}'::tstzmultirange
                 ELSE tstzmultirange(tstzrange(silent.since, NULL))
@@ -130,7 +134,8 @@ judged AS (
     OFFSET 0  -- judge each segment once, not once per reason
 ),
 reasons AS (
-    SELECT judged.instance_id, judged.attribution_id, found.reason, found.during, judged.invalid IS NOT NULL AS always
+    SELECT judged.instance_id, judged.attribution_id, judged.quantity, judged.currency, judged.rate, found.reason,
+           found.during, judged.invalid IS NOT NULL AS always
     FROM judged
     CROSS JOIN LATERAL (
         SELECT judged.invalid AS reason, judged.ran AS during WHERE judged.invalid IS NOT NULL
@@ -154,7 +159,12 @@ reasons AS (
     ) AS found
     WHERE judged.invalid IS NOT NULL OR NOT isempty(found.during)
 )
-SELECT reasons.instance_id, reasons.attribution_id, reasons.reason, CAST(sum(rest.duration_us) AS bigint) AS duration_us
+SELECT reasons.instance_id, reasons.attribution_id, reasons.reason,
+       CAST(sum(rest.duration_us) AS bigint) AS duration_us,
+       CASE WHEN sum(rest.duration_us) > 0 AND bool_and(reasons.rate IS NOT NULL)
+            THEN round(sum(rest.duration_us * reasons.quantity * reasons.rate) / 60000000, 6)
+       END AS credits,
+       reasons.currency, CAST(CAST(:prices AS jsonb) ->> reasons.currency AS numeric) AS price
 FROM reasons
 CROSS JOIN LATERAL (
     SELECT CAST(extract(epoch FROM coalesce(sum(upper(piece) - lower(piece)), interval '0')) * 1000000
@@ -165,7 +175,7 @@ CROSS JOIN LATERAL (
     )) AS piece
 ) AS rest
 WHERE reasons.always OR rest.duration_us > 0
-GROUP BY reasons.instance_id, reasons.attribution_id, reasons.reason
+GROUP BY reasons.instance_id, reasons.attribution_id, reasons.reason, reasons.currency
 ORDER BY reasons.instance_id, reasons.reason;
 
 -- name: write_summary

@@ -39,13 +39,15 @@ async def test_usage_on_trial_is_listed_wherever_a_person_would_ask(perdure: Per
     await add_account(db, "team:a", (may(-29), may(-28)))
     await put_window(db, "team:a", "sub_1", may(1), None, (may(1), may(15), WindowKind.TRIAL))
     await add_instances(db, instance("i-1", may(5), may(6)), instance("i-2", may(20), may(21)))
-    line = "excluded, trial: 1 instance, 24.00 h"
+    line = "excluded, trial: 1 instance, 24.00 h, worth 14.40 USD"
     dry = await perdure("period", "run", "2022-05", "--dry-run")
     assert f"{line} (`perdure period excluded 2022-05` lists them)" in " ".join(dry.out.split())
     other = await perdure("period", "run", "2022-05", "--dry-run", "--account", "team:b")
     assert "excluded" not in other.out
     assert line in (await perdure("period", "status", "2022-05")).out
-    assert re.search(r"^i-1 +24\.00 h +the account was on trial +team:a  ", await _excluded(perdure), re.MULTILINE)
+    assert re.search(
+        r"^i-1 +24\.00 h +14\.40 USD +the account was on trial +team:a  ", await _excluded(perdure), re.MULTILINE
+    )
     document = (await perdure("period", "status", "2022-05", "--json")).document
     assert [(each["instance_id"], each["reason"]) for each in document["excluded"]] == [("i-1", "trial")]
     explained = " ".join((await perdure("explain", "i-1")).out.split())

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
+from billing.invoice.policy import UnknownClass
 from billing.invoice.states import InvoiceState
+from billing.pricing.rating import RateCard
 from storage.accounts.policies import approve_period, hold_period
 from storage.claims.claims import claim_page
 from storage.invoices.invoices import block_invoice, move_invoice
@@ -142,7 +145,7 @@ async def test_usage_that_is_not_charged_adds_up(db: Database) -> None:
     billed = (await claim_page(db, scope(), rates)).amounts["usd"] // 1440
     assert sum(row.duration_us for row in rows) + billed * DAY_US == 31 * DAY_US
     deployment = await _excluded(db, rate_card=rates, bill_after=may(11))
-    assert deployment[0] == ExcludedUsage("i", "team:a", "before_bill_after", 6 * DAY_US)
+    assert (deployment[0].reason, deployment[0].duration_us) == ("before_bill_after", 6 * DAY_US)
     until_now = await _excluded(db, rate_card=rates, end=may(6))
     assert [(row.reason, row.duration_us) for row in until_now] == [
         ("before_bill_after", DAY_US),
@@ -155,7 +158,30 @@ async def test_what_was_billed_is_not_excluded_when_its_window_is_cut_later(db: 
     await add_instances(db, instance("i", may(2), may(10)))
     await claim_page(db, cancellation("sub", may(6)), card())
     await add_account(db, "team:a", (may(2), may(4)))
-    assert await _excluded(db) == [ExcludedUsage("i", "team:a", "uncovered", 4 * DAY_US)]
+    [row] = await _excluded(db)
+    assert row == ExcludedUsage("i", "team:a", "uncovered", 4 * DAY_US, row.credits, "usd", row.price)
+
+
+async def test_what_excluded_usage_would_cost_at_the_present_rates(db: Database) -> None:
+    """By class and quantity; not known without a rate, an account or a runtime, and never zero then."""
+    await add_account(db, "team:a", (may(20), None))
+    await add_instances(
+        db,
+        instance("i", may(2), may(3)),
+        instance("j large", may(2), may(3), workspace_class="large", quantity=Decimal("2.5")),
+        instance("k other", may(2), may(3), workspace_class="gpu"),
+        instance("l nobody", may(2), may(3), attribution_id="team:x"),
+        instance("m no runtime", None, None),
+    )
+    older, now = card(), card(effective_from=may(1), credits_per_minute={"default": "0.5", "large": "2"})
+    rates = RateCard((*older.versions, *now.versions))
+    found = {row.instance_id: (row.credits, row.worth) for row in await _excluded(db, rate_card=rates)}
+    assert found == {
+        "i": (720, 720), "j large": (7200, 7200), "k other": (None, None), "l nobody": (720, None),
+        "m no runtime": (None, None),
+    }  # fmt: skip
+    default = {row.instance_id: row.worth for row in await _excluded(db, unknown_class=UnknownClass.DEFAULT)}
+    assert default["k other"] == 1440
 
 
 async def test_what_is_billed_outside_of_windows_and_runtimes_is_misbilled(db: Database) -> None:

@@ -8,13 +8,15 @@ from datetime import UTC, datetime
 
 from activities.postgres.scopes import charged_kinds_of, silence_of
 from billing.assessment.assessment import Verdict
+from billing.invoice.policy import UnknownClass
 from billing.periods import BillingPeriod
 from billing.pricing.rate_card import load_rate_card
 from settings import Settings
 from starter.cli.export.tables import CURRENCY, Field, minutes, sheet_of
 from starter.cli.period.preview import previews
-from starter.sheets import Money, Sheet, SheetColumn
+from starter.sheets import Cell, Money, Sheet, SheetColumn
 from starter.words.fates import FATES, INVALID
+from starter.words.worth import NOT_KNOWN
 from storage.claims.claims import Assessment
 from storage.lookup.naming import names_of
 from storage.periods import periods
@@ -59,6 +61,7 @@ async def _excluded(db: Database, settings: Settings, month: BillingPeriod) -> A
         rate_card=load_rate_card(settings.rate_card),
         silence=silence_of(settings),
         charged_kinds=charged_kinds_of(settings),
+        unknown_class=UnknownClass(settings.unknown_class),
     ):
         waiting.append(row)
         if len(waiting) == _NAMED_AT_ONCE:
@@ -98,6 +101,11 @@ def _why(row: _ExcludedRow) -> str:
     return INVALID.get(reason) or FATES[reason].partition(": ")[2]
 
 
+def _worth(row: _ExcludedRow) -> Cell:
+    worth, currency = row.usage.worth, row.usage.currency
+    return NOT_KNOWN if worth is None or currency is None else Money.of(worth, currency)
+
+
 def _next(row: _UnbilledRow) -> str:
     preview = row.preview
     if preview.verdict != Verdict.INVOICE:
@@ -110,6 +118,9 @@ _EXCLUDED: Sequence[Field[_ExcludedRow]] = (
     (SheetColumn("Account"), lambda row: row.usage.attribution_id),
     (SheetColumn("Name"), lambda row: row.name),
     (SheetColumn("Minutes", total=True, decimals=6), lambda row: minutes(row.usage.duration_us or 0)),
+    (SheetColumn("Credits at today's rates", total=True, decimals=6), lambda row: row.usage.credits),
+    (CURRENCY, lambda row: (row.usage.currency or "").upper() or None),
+    (SheetColumn("Worth at today's rates", total=True), _worth),
     (SheetColumn("Reason"), lambda row: row.usage.reason),
     (SheetColumn("In words", width=60), _why),
 )

@@ -40,7 +40,8 @@ _ABOUT = {
     "Credits": "Credit notes. Counts: the amount of those that are issued, on invoices that are not voided.",
     "Refunds": "Refunds in Stripe. Counts: the amount of those that no credit note accounts for.",
     "Disputes": "Disputes of payments.",
-    "Excluded": "Usage that is not charged, and why.",
+    "Excluded": "Usage that is not charged, and why. Worth: at the rates and prices of today, without included credits "
+    "and graduated prices; not known where the rate card has no rate.",
     "Unbilled": "What the next run would bill, at today's state of the data: an estimate, and no invoice.",
 }
 

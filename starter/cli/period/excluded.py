@@ -8,11 +8,14 @@ from typing import Any
 
 from activities.postgres.scopes import charged_kinds_of, silence_of
 from billing.accounts.windows import PAID_ALONE, WindowKind
+from billing.invoice.policy import UnknownClass
 from billing.periods import BillingPeriod
 from billing.pricing.rate_card import load_rate_card
+from billing.report.canonical import format_credits
 from billing.text import plural
 from settings import Settings
 from starter.cli import output
+from starter.words.worth import worth_in_words
 from storage.periods import periods
 from storage.postgres.database import Database
 
@@ -38,6 +41,9 @@ async def excluded_usage(
             "attribution_id": row.attribution_id,
             "reason": row.reason,
             "duration_us": row.duration_us,
+            "credits": None if row.credits is None else format_credits(row.credits),
+            "currency": row.currency,
+            "worth": row.worth,
         }
         async for row in periods.excluded_instances(
             db,
@@ -47,6 +53,7 @@ async def excluded_usage(
             rate_card=load_rate_card(settings.rate_card),
             silence=silence_of(settings),
             charged_kinds=charged_kinds_of(settings),
+            unknown_class=UnknownClass(settings.unknown_class),
         )
         if (not reasons or row.reason in reasons) and account in (None, row.attribution_id)
     ]
@@ -54,10 +61,10 @@ async def excluded_usage(
 
 def print_excluded(rows: Sequence[Mapping[str, Any]], where: str) -> None:
     """Print a line for each reason; `where` says what lists the instances."""
-    reasons: dict[str, list[int]] = {}
+    reasons: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
-        reasons.setdefault(row["reason"], []).append(row["duration_us"] or 0)
-    for reason, durations in sorted(reasons.items()):
-        output.say(
-            f"excluded, {reason}: {plural(len(durations), 'instance')}, {output.hours(sum(durations))} ({where})"
-        )
+        reasons.setdefault(row["reason"], []).append(row)
+    for reason, own in sorted(reasons.items()):
+        time = output.hours(sum(row["duration_us"] or 0 for row in own))
+        worth = worth_in_words((row["currency"], row["worth"]) for row in own)
+        output.say(f"excluded, {reason}: {plural(len(own), 'instance')}, {time}, {worth} ({where})")

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from activities.postgres.scopes import charged_kinds_of, silence_of
+from billing.invoice.policy import UnknownClass
 from billing.periods import BillingPeriod
 from starter.console.frame import fragment, page
 from starter.console.live import stream
@@ -29,12 +30,17 @@ _MOST_LISTED = 20
 
 @dataclass
 class ExcludedReason:
-    """Usage that is excluded for one reason: instances, their time in microseconds, and those with the most."""
+    """Usage that is excluded for one reason: instances, their time in microseconds, and those with the most.
+
+    `worth`: what it would cost, in minor units by currency; without the `unknown` instances, of which it is not known.
+    """
 
     name: str
     words: str
     instances: int = 0
     duration_us: int = 0
+    worth: dict[str, int] = field(default_factory=dict)
+    unknown: int = 0
     largest: list[tuple[int, str, ExcludedUsage]] = field(default_factory=list)
 
     @property
@@ -46,6 +52,10 @@ class ExcludedReason:
         """Add an instance."""
         self.instances += 1
         self.duration_us += each.duration_us or 0
+        if each.currency is None or each.worth is None:
+            self.unknown += 1
+        else:
+            self.worth[each.currency] = self.worth.get(each.currency, 0) + each.worth
         entry = (each.duration_us or 0, each.instance_id, each)
         if len(self.largest) < _MOST_LISTED:
             heapq.heappush(self.largest, entry)
@@ -99,6 +109,7 @@ async def _read_reasons(own: ConsoleServices, month: BillingPeriod) -> list[Excl
         rate_card=await rate_card(own),
         silence=silence_of(settings),
         charged_kinds=charged_kinds_of(settings),
+        unknown_class=UnknownClass(settings.unknown_class),
     )
     async for each in rows:
         found.setdefault(each.reason, ExcludedReason(each.reason, _in_words(each.reason))).add(each)
