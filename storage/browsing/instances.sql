@@ -1,22 +1,27 @@
 -- name: of_invoice
 -- What each instance has on an invoice, by line; of a dead invoice, what it had.
-WITH page AS (
-    SELECT part.instance_id, part.line_no, min(lower(part.during)) AS "start", max(upper(part.during)) AS "end",
-           CAST(extract(epoch FROM sum(upper(part.during) - lower(part.during))) * 1000000 AS bigint) AS duration_us,
-           trim_scale(sum(extract(epoch FROM upper(part.during) - lower(part.during)) * 1000000 * part.quantity))
-               AS quantity_us,
-           count(*) AS intervals
-    FROM (
-        SELECT instance_id, line_no, during, quantity FROM claim WHERE invoice_id = :invoice_id
-        UNION ALL
-        SELECT instance_id, line_no, during, quantity FROM claim_history
-        WHERE invoice_id = :invoice_id AND CAST(:dead AS boolean)
-    ) AS part
+WITH part AS (
+    SELECT instance_id, line_no, during, quantity FROM claim WHERE invoice_id = :invoice_id
+    UNION ALL
+    SELECT instance_id, line_no, during, quantity FROM claim_history
+    WHERE invoice_id = :invoice_id AND CAST(:dead AS boolean)
+),
+shown AS (
+    SELECT DISTINCT instance_id, line_no
+    FROM part
     WHERE CAST(:instance_id AS text) IS NULL
-       OR (part.instance_id, part.line_no) > (:instance_id, CAST(:line_no AS integer))
-    GROUP BY part.instance_id, part.line_no
-    ORDER BY part.instance_id, part.line_no
+       OR (instance_id, line_no) > (:instance_id, CAST(:line_no AS integer))
+    ORDER BY instance_id, line_no
     LIMIT :limit
+),
+page AS (
+    SELECT instance_id, line_no, min(lower(during)) AS "start", max(upper(during)) AS "end",
+           CAST(extract(epoch FROM sum(upper(during) - lower(during))) * 1000000 AS bigint) AS duration_us,
+           trim_scale(sum(extract(epoch FROM upper(during) - lower(during)) * 1000000 * quantity)) AS quantity_us,
+           count(*) AS intervals
+    FROM part
+    JOIN shown USING (instance_id, line_no)
+    GROUP BY instance_id, line_no
 )
 SELECT page.*, w.workspace_id, w.project_id
 FROM page

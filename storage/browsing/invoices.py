@@ -10,6 +10,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from billing.invoice.key import InvoiceReason
 from billing.invoice.states import InvoiceState
 from billing.money import exponents
@@ -19,6 +21,8 @@ from storage.postgres.statements import statement
 from storage.postgres.tuning import tune
 
 _BEYOND = "\U0010ffff"  # sorts after everything that begins with a text
+_FEW = 1000
+"""As many invoices of a text are found by their ids; more by asking each invoice."""
 
 
 class InvoiceOrder(StrEnum):
@@ -127,7 +131,8 @@ async def browse_invoices(
     """Return up to `limit` invoices after a place, in this order; `down`: the largest or latest first."""
     async with db.transaction(read_only=True) as connection:
         await tune(connection)
-        rows = await connection.execute(_page(order, down=down), _given(wanted, after, limit))
+        given = await _given(connection, wanted, after, limit)
+        rows = await connection.execute(_page(order, down=down), given)
         return [record(InvoiceRow, row) for row in rows]
 
 
@@ -137,7 +142,8 @@ async def every_invoice(
     """Yield every invoice of a filter. Memory does not grow with their number."""
     async with db.transaction(read_only=True) as connection:
         await tune(connection)
-        async for row in await connection.stream(_page(order, down=down), _given(wanted, None, None)):
+        given = await _given(connection, wanted, None, None)
+        async for row in await connection.stream(_page(order, down=down), given):
             yield record(InvoiceRow, row)
 
 
@@ -145,7 +151,7 @@ async def invoice_totals(db: Database, wanted: InvoiceFilter) -> list[InvoiceTot
     """Return the totals of every invoice of a filter, by currency."""
     async with db.transaction(read_only=True) as connection:
         await tune(connection)
-        rows = await connection.execute(statement("browsing/invoices", "totals"), _filter(wanted))
+        rows = await connection.execute(statement("browsing/invoices", "totals"), await _filter(connection, wanted))
         return [record(InvoiceTotal, row) for row in rows]
 
 
@@ -153,7 +159,7 @@ def _page(order: InvoiceOrder, *, down: bool) -> Any:
     return statement("browsing/invoices", _PAGES[order][down])
 
 
-def _filter(wanted: InvoiceFilter) -> dict[str, Any]:
+async def _filter(connection: AsyncConnection, wanted: InvoiceFilter) -> dict[str, Any]:
     return {
         "period": wanted.period,
         "attribution_id": wanted.attribution_id,
@@ -162,15 +168,26 @@ def _filter(wanted: InvoiceFilter) -> dict[str, Any]:
         "least": wanted.least,
         "most": wanted.most,
         "exponents": json.dumps(exponents()),
-        "text": wanted.text,
-        "beyond": None if wanted.text is None else wanted.text + _BEYOND,
+        **(await _named(connection, wanted.text)),
     }
 
 
-def _given(wanted: InvoiceFilter, after: InvoicePlace | None, limit: int | None) -> dict[str, Any]:
+async def _named(connection: AsyncConnection, text: str | None) -> dict[str, Any]:
+    """Return the invoices of a text by their ids, or the text itself if they are many."""
+    if text is None:
+        return {"ids": None, "part": None, "beyond": None}
+    given = {"part": text, "beyond": text + _BEYOND}
+    found = await connection.execute(statement("browsing/invoices", "named"), {**given, "most": _FEW + 1})
+    ids = list(found.scalars())
+    return {**given, "ids": None} if len(ids) > _FEW else {"ids": sorted(set(ids)), "part": None, "beyond": None}
+
+
+async def _given(
+    connection: AsyncConnection, wanted: InvoiceFilter, after: InvoicePlace | None, limit: int | None
+) -> dict[str, Any]:
     place = {
         "from_id": after and after.id,
         "from_text": after and after.text,
         "from_amount": after and after.amount,
     }
-    return {**_filter(wanted), **place, "limit": limit}
+    return {**(await _filter(connection, wanted)), **place, "limit": limit}

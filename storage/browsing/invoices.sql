@@ -1,37 +1,64 @@
 -- name: wanted
--- `text` is a part of an account's id or name, the beginning of a key, an id or number of Stripe's, or an instance.
+-- The invoices of a text are `ids`, or if they are many, those of the `part`: then a page asks each invoice on its way.
+{filtered}
+AND (CAST(:part AS text) IS NULL
+     OR {named_itself}
+     OR (SELECT {account_of_part} FROM account AS a WHERE a.attribution_id = i.attribution_id))
+
+-- name: filtered
 (CAST(:period AS text) IS NULL OR i.billing_period = :period)
 AND (CAST(:attribution_id AS text) IS NULL OR i.attribution_id = :attribution_id)
 AND (CAST(:states AS text[]) IS NULL OR i.state = ANY (CAST(:states AS text[])))
 AND (CAST(:currency AS text) IS NULL OR i.currency = :currency)
 AND (CAST(:least AS numeric) IS NULL OR {major} >= CAST(:least AS numeric))
 AND (CAST(:most AS numeric) IS NULL OR {major} <= CAST(:most AS numeric))
-AND (CAST(:text AS text) IS NULL OR i.id = ANY (ARRAY(
-    SELECT id FROM invoice WHERE key >= :text AND key < :beyond
-    UNION
-    SELECT id FROM invoice WHERE stripe_invoice_id = :text
-    UNION
-    SELECT id FROM invoice WHERE replaces_stripe_invoice_id = :text
-    UNION
-    SELECT id FROM invoice WHERE stripe_number = upper(:text)
-    UNION
-    SELECT r.invoice_id FROM refund AS r WHERE r.stripe_refund_id = :text
-    UNION
-    SELECT d.invoice_id FROM dispute AS d WHERE d.stripe_dispute_id = :text
-    UNION
-    SELECT n.invoice_id FROM credit_note AS n WHERE n.stripe_credit_note_id = :text
-    UNION
+AND (CAST(:ids AS bigint[]) IS NULL OR i.id = ANY (CAST(:ids AS bigint[])))
+
+-- name: named_itself
+(i.key >= :part AND i.key < :beyond) OR i.id IN ({of_part})
+
+-- name: account_of_part
+-- A part of an account's id or name, or its customer.
+a.stripe_customer_id = :part
+OR strpos(lower(a.attribution_id), lower(:part)) > 0
+OR strpos(lower(a.name), lower(:part)) > 0
+
+-- name: of_part
+-- The invoices that an id or number of Stripe's, or an instance, belongs to.
+SELECT id FROM invoice WHERE stripe_invoice_id = :part
+UNION ALL
+SELECT id FROM invoice WHERE replaces_stripe_invoice_id = :part
+UNION ALL
+SELECT id FROM invoice WHERE stripe_number = upper(:part)
+UNION ALL
+SELECT r.invoice_id FROM refund AS r WHERE r.stripe_refund_id = :part
+UNION ALL
+SELECT d.invoice_id FROM dispute AS d WHERE d.stripe_dispute_id = :part
+UNION ALL
+SELECT n.invoice_id FROM credit_note AS n WHERE n.stripe_credit_note_id = :part
+UNION ALL
+SELECT c.invoice_id FROM claim AS c WHERE instance_key(c.instance_id) = instance_key(CAST(:part AS text))
+UNION ALL
+SELECT h.invoice_id FROM claim_history AS h WHERE h.instance_id = :part
+
+-- name: named
+-- The invoices of a text, some of them twice, or the first ones.
+WITH matching AS MATERIALIZED (
+    SELECT a.attribution_id FROM account AS a WHERE {account_of_part} LIMIT CAST(:most AS bigint)
+)
+SELECT found.id
+FROM (
+    {of_part}
+    UNION ALL
+    (SELECT id FROM invoice WHERE key >= :part AND key < :beyond LIMIT CAST(:most AS bigint))
+    UNION ALL
     SELECT of_account.id
-    FROM account AS a
-    JOIN invoice AS of_account USING (attribution_id)
-    WHERE a.stripe_customer_id = :text
-       OR strpos(lower(a.attribution_id), lower(:text)) > 0
-       OR strpos(lower(a.name), lower(:text)) > 0
-    UNION
-    SELECT c.invoice_id FROM claim AS c WHERE instance_key(c.instance_id) = instance_key(CAST(:text AS text))
-    UNION
-    SELECT h.invoice_id FROM claim_history AS h WHERE h.instance_id = :text
-)))
+    FROM matching AS m
+    CROSS JOIN LATERAL (
+        SELECT i.id FROM invoice AS i WHERE i.attribution_id = m.attribution_id LIMIT CAST(:most AS bigint)
+    ) AS of_account
+) AS found
+LIMIT CAST(:most AS bigint);
 
 -- name: major
 -- The amount in major units, which compare across currencies as a person writes them.
@@ -140,6 +167,9 @@ ORDER BY i.id DESC;
 
 -- name: totals
 -- Of every invoice that the filter lets through. Voided and deleted ones count, and are worth nothing.
+WITH matching AS MATERIALIZED (
+    SELECT a.attribution_id FROM account AS a WHERE CAST(:part AS text) IS NOT NULL AND ({account_of_part})
+)
 SELECT i.currency, count(*) AS invoices,
        CAST(coalesce(sum(i.amount) FILTER (WHERE i.state NOT IN ({dead})), 0) AS bigint) AS amount,
        CAST(coalesce(sum(i.accepted_subtotal - i.amount) FILTER (WHERE i.state NOT IN ({dead})), 0) AS bigint) AS edited,
@@ -148,6 +178,7 @@ FROM invoice AS i
 LEFT JOIN (
     SELECT invoice_id, sum(amount) AS credited FROM credit_note WHERE state = 'issued' GROUP BY invoice_id
 ) AS c ON c.invoice_id = i.id
-WHERE {wanted}
+WHERE {filtered}
+  AND (CAST(:part AS text) IS NULL OR {named_itself} OR i.attribution_id IN (SELECT attribution_id FROM matching))
 GROUP BY i.currency
 ORDER BY i.currency;
