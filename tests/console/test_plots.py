@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from starter.console.plots.axis import instants
 from starter.console.plots.bars import Bar, bars
 from starter.console.plots.plot import Plot
 from starter.console.plots.timeline import TimelineStretch, timeline
@@ -54,3 +55,15 @@ def test_a_picture_is_inert_and_takes_the_themes_colours(plot: Plot) -> None:
 
 def test_nothing_to_show() -> None:
     assert (bars("Revenue", (), "usd", "Month").wide, timeline("Runtime", ()).wide) == ("", "")
+
+
+@pytest.mark.parametrize("most", [2, 3, 10])
+@pytest.mark.parametrize("minutes", [0.2, 10, 59, 61, 47 * 60, 71 * 60, 5 * 1440, 31 * 1440, 400 * 1440, 9000 * 1440])
+def test_an_axis_names_instants_that_differ(minutes: float, most: int) -> None:
+    """Of three days it said `01 May` four times; of a month on a phone it named one day."""
+    first = MAY + timedelta(seconds=17)
+    last = first + timedelta(minutes=minutes)
+    found, form = instants(first, last, most)
+    assert 2 <= len(found) <= most
+    assert all(first <= each <= last for each in found)
+    assert len({each.strftime(form) for each in found}) == len(found)

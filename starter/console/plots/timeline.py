@@ -11,6 +11,7 @@ from typing import Any
 import altair
 
 from billing.text import plural
+from starter.console.plots.axis import instants
 from starter.console.plots.plot import Plot
 from starter.console.plots.svg import COLOURS, NARROW, WIDE, svg
 
@@ -27,6 +28,7 @@ NUMBERS: Mapping[str, int] = {
 """The colour of each fate; every other one has that of usage outside all windows."""
 _OTHER = NUMBERS["uncovered"]
 _HEIGHT = 40
+_LABEL_WIDTH = 106
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,8 @@ def _chart(stretches: tuple[TimelineStretch, ...], width: int) -> dict[str, Any]
         for each in stretches
     ]
     scale = altair.Scale(domain=[str(each) for each in used], range=[COLOURS[each - 1] for each in used])
+    first, last = min(each.start for each in stretches), max(each.end for each in stretches)
+    ticks, form = instants(first, last, width // _LABEL_WIDTH)
     chart = (
         altair.Chart(altair.InlineData(values=rows))
         .mark_bar(height=_HEIGHT - 8, cornerRadius=2)
@@ -75,7 +79,13 @@ def _chart(stretches: tuple[TimelineStretch, ...], width: int) -> dict[str, Any]
                 "start:T",
                 title=None,
                 scale=altair.Scale(type="utc", nice=False),
-                axis=altair.Axis(grid=False, tickCount=width // 110, format=_format(stretches)),
+                axis=altair.Axis(
+                    grid=False,
+                    values=[each.timestamp() * 1000 for each in ticks],
+                    format=form,
+                    labelOverlap=False,
+                    labelFlush=_LABEL_WIDTH // 2,
+                ),
             ),
             x2="end:T",
             color=altair.Color("colour:N", scale=scale, legend=None),
@@ -84,12 +94,6 @@ def _chart(stretches: tuple[TimelineStretch, ...], width: int) -> dict[str, Any]
     )
     found: dict[str, Any] = chart.to_dict(validate=False)
     return found
-
-
-def _format(stretches: tuple[TimelineStretch, ...]) -> str:
-    """Return how the axis writes instants: times of day if all is within two days."""
-    days = (max(each.end for each in stretches) - min(each.start for each in stretches)).total_seconds() / 86_400
-    return "%d %b %H:%M" if days <= 2 else "%d %b" if days <= 300 else "%b %Y"
 
 
 def _text(at: datetime) -> str:

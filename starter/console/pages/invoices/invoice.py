@@ -119,7 +119,8 @@ async def invoice(request: web.Request) -> web.Response:
         if key is None:
             return await unknown(request, "invoice", text)
         raise web.HTTPFound(f"/invoices/{quote(key, safe='/:')}")
-    return page(request, "pages/invoice.html", f"Invoice {read.record.key}", await _view(request, own, read))
+    title = f"{read.account_name or read.record.attribution_id}, {read.record.billing_period}"
+    return page(request, "pages/invoice.html", title, await _view(request, own, read))
 
 
 async def _named(own: ConsoleServices, text: str) -> str | None:
@@ -134,7 +135,13 @@ async def _view(request: web.Request, own: ConsoleServices, read: InvoiceRead) -
     record = read.record
     start = record.service_start or BillingPeriod.parse(record.billing_period).start(own.settings.zone)
     after = _after(request)
-    found = await instances_of_invoice(own.db, record, after=after, limit=_INSTANCES + 1)
+    whole, found, days, links, steps = await asyncio.gather(
+        usage_in_period(own, record),  # takes the longest, on a connection of its own
+        instances_of_invoice(own.db, record, after=after, limit=_INSTANCES + 1),
+        invoice_days(own.db, record.key),
+        links_of_invoice(own, record),
+        _steps(own, record),
+    )
     return InvoiceView(
         read=read,
         start=start,
@@ -143,12 +150,12 @@ async def _view(request: web.Request, own: ConsoleServices, read: InvoiceRead) -
         money=money_of_invoice(record, read.notes, read.refunds),
         lines=[LineShown(line, line_name(line.rated), arithmetic(line, record.currency)) for line in record.lines],
         events=timeline(record, read.decisions, read.notes, read.disputes, read.refunds),
-        plots=await by_day("Usage by day and class", await invoice_days(own.db, record.key), _NO_DAYS),
-        whole=await usage_in_period(own, record),
+        plots=await by_day("Usage by day and class", days, _NO_DAYS),
+        whole=whole,
         instances=_shares(record, found[:_INSTANCES]),
         pager=_pager(record, found, after),
-        links=await links_of_invoice(own, record),
-        steps=await _steps(own, record),
+        links=links,
+        steps=steps,
         waits=_waits(record),
         offers=[*invoice_offers(record), *(each for note in read.notes for each in credit_note_offers(note))],
         downloads=downloads_of(own.settings, record),

@@ -16,6 +16,7 @@ from starter.acting.offers import Offer, period_offers
 from starter.console.frame import fragment, page
 from starter.console.live import stream
 from starter.console.pages import usage_plots
+from starter.console.pages.periods.fetching import awaited_sources
 from starter.console.pages.periods.figures import (
     CurrencyFigures,
     StateFigures,
@@ -77,12 +78,16 @@ class CurrencyClasses:
 
 @dataclass(frozen=True)
 class PeriodView:
-    """What the page shows. `previous`, `next`: the months around it; `largest`: accounts by net amount."""
+    """What the page shows. `previous`, `next`: the months around it; `largest`: accounts by net amount.
+
+    `awaited`: the sources that its run waits for.
+    """
 
     progress: PeriodSoFar
     previous: str
     next: str
     offers: Sequence[Offer]
+    awaited: Sequence[str]
     waiting: Sequence[WaitingLine]
     currencies: Sequence[CurrencyClasses]
     largest: Sequence[LargestAccount]
@@ -101,8 +106,11 @@ async def period(request: web.Request) -> web.Response:
         totals.by_class(own.db, name),
         totals.by_day(own.db, name),
     )
-    largest, plots = await asyncio.gather(
-        _largest(own.db, name, [each.currency for each in progress.currencies]), _plots(days, month)
+    ended = month.end(own.settings.zone) <= terms.now
+    largest, plots, awaited = await asyncio.gather(
+        _largest(own.db, name, [each.currency for each in progress.currencies]),
+        _plots(days, month),
+        awaited_sources(own, name) if ended and progress.state != "settled" else _none(),
     )
     view = PeriodView(
         progress=progress,
@@ -112,14 +120,20 @@ async def period(request: web.Request) -> web.Response:
             name,
             held=held,
             awaiting=any(each.kind in _TO_APPROVE for each in waiting),
-            ended=month.end(own.settings.zone) <= terms.now,
+            awaited=awaited,
+            ended=ended,
         ),
+        awaited=awaited,
         waiting=await waiting_lines(own.db, waiting[:_MOST_WAITING]),
         currencies=_by_currency(classes),
         largest=[LargestAccount(each, change_in_words(each.net, each.before)) for each in largest],
         plots=plots,
     )
     return page(request, "pages/period.html", f"Period {name}", view)
+
+
+async def _none() -> list[str]:
+    return []
 
 
 @routes.get(r"/periods/{period:\d{4}-\d{2}}/live")
