@@ -136,10 +136,16 @@ class StripeDraftActivities:
     async def void(self, ref: StripeInvoiceRef) -> StripeInvoiceSnapshot:
         """Delete the draft or void the invoice; from a subscription's draft, remove only our lines.
 
+        Without an id, Stripe's invoice is found by its key: one step may have made it, and been lost.
+
         Raises:
             ApplicationError: non-retryable if it was paid meanwhile.
         """
         async with stripe_step():
+            if ref.stripe_invoice_id == "":
+                ref = ref.model_copy(update={"stripe_invoice_id": await self._made_by_key(ref)})
+                if ref.stripe_invoice_id == "":
+                    return StripeInvoiceSnapshot(stripe_invoice_id="", status="deleted")
             found = await self._gateway.fetch(ref)
             if found.status == "paid":
                 raise StripeRefusedError(
@@ -153,6 +159,12 @@ class StripeDraftActivities:
             elif found.status in ("open", "uncollectible"):
                 await self._invoices.void_invoice_async(ref.stripe_invoice_id)
             return await self._gateway.fetch(ref)
+
+    async def _made_by_key(self, ref: StripeInvoiceRef) -> str:
+        """Return the id of the customer's invoice with this key that is not void; empty if there is none."""
+        assert ref.stripe_customer_id is not None
+        found = await self._gateway.find(ref.stripe_customer_id, ref.invoice_key)
+        return next((str(each["id"]) for each in found if each["status"] != "void"), "")
 
     async def _take_away(self, ref: StripeInvoiceRef, found: StripeInvoiceSnapshot) -> StripeInvoiceSnapshot:
         if found.status == "draft":

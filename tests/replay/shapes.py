@@ -16,6 +16,7 @@ SHAPES: dict[str, set[str]] = {
     "one-step-polled": _RUN,
     "one-step-voided": _RUN,
     "one-step-doubted": _RUN,
+    "one-step-lost": _RUN,
     "driven-elsewhere": _RUN,
     "impatient": _RUN,  # a batch stops waiting for an invoice
     "held": _RUN,
@@ -81,6 +82,7 @@ BRANCHES: dict[str, tuple[str, ...]] = {
     "one-step": ("bill_stripe_invoice", "settle_billed"),
     "one-step-polled": ("EVENT_TYPE_TIMER_FIRED", "bill_stripe_invoice", "retrieve_stripe_invoice"),
     "one-step-voided": ("EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED", "bill_stripe_invoice", "void_stripe_invoice"),
+    "one-step-lost": ("EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED", "void_stripe_invoice", "void-by-key"),
     "one-step-doubted": ("bill_stripe_invoice", "create_stripe_invoice", "EVENT_TYPE_MARKER_RECORDED"),
     "impatient": ("EVENT_TYPE_TIMER_FIRED",),
     "approved": ("EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED",),

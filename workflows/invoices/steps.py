@@ -8,6 +8,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
+    from billing.invoice.policy import ChargeOn
     from billing.invoice.states import DEAD, InvoiceState, waits_by_policy
     from contracts import search_attributes
     from contracts.messages.base import Message
@@ -182,11 +183,16 @@ async def void(invoice: InvoiceBrief) -> InvoiceBrief:
     """Void the invoice in Stripe, as a person decided, and record that in Postgres."""
     # During a rebuild, the edited invoice is still in Stripe.
     in_stripe = invoice.stripe_invoice_id or invoice.replaces
-    show(f"Voiding {in_stripe or 'an invoice that is not in Stripe'}.")
+    show(f"Voiding {in_stripe or what(invoice)}.")
     snapshot = StripeInvoiceSnapshot(stripe_invoice_id=in_stripe or "", status="deleted")
+    known = invoice.stripe_customer_id is not None and invoice.charge_on is ChargeOn.OWN
+    if in_stripe is None and known and workflow.patched("void-by-key"):
+        in_stripe = ""  # the one Stripe step may have made an invoice before it was lost
     if in_stripe is not None:
         voided = stripe_ref(invoice.model_copy(update={"stripe_invoice_id": in_stripe}))
-        snapshot = await stripe_step(Activities.VOID_STRIPE_INVOICE, voided, StripeInvoiceSnapshot, f"Void {in_stripe}")
+        snapshot = await stripe_step(
+            Activities.VOID_STRIPE_INVOICE, voided, StripeInvoiceSnapshot, f"Void {in_stripe or what(invoice)}"
+        )
     reconcile = ReconcileInvoice(invoice_key=invoice.invoice_key, snapshot=snapshot)
     return await settled(Activities.SETTLE_INVOICE, reconcile, "Record the void")
 

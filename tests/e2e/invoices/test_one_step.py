@@ -96,6 +96,27 @@ async def test_a_void_that_is_decided_during_the_step_is_done_after_it(system: S
     assert (await system.stripe.v1.invoices.retrieve_async(made)).status == "void"
 
 
+@pytest.mark.history("one-step-lost")
+async def test_a_void_finds_what_a_lost_workflow_has_made(system: System) -> None:
+    """Otherwise its usage would be billed again, next to an invoice that the customer pays."""
+    key = await known(system, "team:gone")
+    await system.admin("webhook_faults", {"match": {"type": "invoice"}, "action": "drop", "times": None})
+    await system.start_period(MAY)
+
+    async def finalized() -> str | None:
+        for one in await system.stripe_invoices():
+            if one["metadata"].get("perdure_invoice") == key and one["status"] == "open":
+                return str(one["id"])
+        return None
+
+    made = await until(finalized)
+    await system.client.get_workflow_handle(workflow_ids.invoice(key)).terminate("lost")
+    assert (await system.invoice(key)).stripe_invoice_id is None
+    await void(system, key)
+    await system.until_state(key, S.VOIDED)
+    assert (await system.stripe.v1.invoices.retrieve_async(made)).status == "void"
+
+
 @pytest.mark.history("one-step-doubted")
 async def test_what_is_unusual_takes_the_separate_steps(system: System) -> None:
     """A draft of an earlier attempt is found, which a person has edited meanwhile: it is not charged."""
