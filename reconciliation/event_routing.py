@@ -34,11 +34,15 @@ _SATISFIED_IN = {
     "invoice.marked_uncollectible": frozenset({InvoiceState.UNCOLLECTIBLE, InvoiceState.PAID}) | DEAD,
     "invoice.payment_failed": frozenset({InvoiceState.PAID}) | DEAD,
     "invoice.paid": frozenset({InvoiceState.PAID}) | DEAD,
+    "invoice.payment_succeeded": frozenset({InvoiceState.PAID}) | DEAD,  # of an older webhook
     "invoice.voided": DEAD,
     "invoice.deleted": DEAD,
     INVOICE_UPDATED: frozenset({InvoiceState.UNCOLLECTIBLE, InvoiceState.PAID}) | DEAD,
 }
-"""By event type, the states in which an invoice has nothing to learn from the event."""
+"""By event type, the states in which an invoice has nothing to learn from the event.
+
+Workflows decide by it, so a row that changes needs `workflow.patched`.
+"""
 
 
 def is_satisfied(types: Iterable[str], state: InvoiceState | None) -> bool:
