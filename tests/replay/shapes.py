@@ -12,6 +12,8 @@ SHAPES: dict[str, set[str]] = {
     # a period and its invoices
     "happy": _RUN,
     "polled": _RUN,
+    "paced": {Workflows.BILLING_BATCH},  # with more invoices than it starts at once
+    "unpaced": {Workflows.BILLING_BATCH},  # as before it did so
     "one-step": _RUN,
     "one-step-polled": _RUN,
     "one-step-voided": _RUN,
@@ -86,6 +88,7 @@ BRANCHES: dict[str, tuple[str, ...]] = {
     "one-step-doubted": ("bill_stripe_invoice", "create_stripe_invoice", "EVENT_TYPE_MARKER_RECORDED"),
     "impatient": ("EVENT_TYPE_TIMER_FIRED",),
     "approved": ("EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED",),
+    "paced": ("paced-starts",),
     "blocked-and-retried": ('"signalName": "retry"',),
     "credit-blocked": ('"signalName": "retry"',),
     "credit-withdrawn": ('"signalName": "withdraw"', "list_stripe_credit_notes"),

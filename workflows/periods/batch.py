@@ -20,6 +20,9 @@ with workflow.unsafe.imports_passed_through():
     from workflows.steps import billing_step, clock, show
     from workflows.stripe_sync.customers import ask_about_customers
 
+_STARTS_IN_FLIGHT = 8
+"""More contend for this workflow's lock in Temporal's server, which then tries each of them again and again."""
+
 
 @workflow.defn(name=Workflows.BILLING_BATCH)
 class BillingBatchWorkflow:
@@ -64,9 +67,7 @@ class BillingBatchWorkflow:
         self._report()
         for key in claimed.amendable:
             await self._amend(key)
-        drives = [asyncio.create_task(self._drive(key)) for key in self._keys]
-        # A child whose start is not confirmed would be lost with its batch.
-        await workflow.wait_condition(lambda: self._started == len(self._keys))
+        drives = await self._start_all()
         await self._await_fates()
         for drive in drives:
             if drive.done():
@@ -80,6 +81,18 @@ class BillingBatchWorkflow:
             parked=sorted(key for key, fate in self._fates.items() if fate == "parked"),
             elsewhere=fates["elsewhere"],
         )
+
+    async def _start_all(self) -> list[asyncio.Task[None]]:
+        """Start the page's invoices, a few at a time. Returns the tasks that wait for each."""
+        paced = len(self._keys) > _STARTS_IN_FLIGHT and workflow.patched("paced-starts")
+        drives: list[asyncio.Task[None]] = []
+        for key in self._keys:
+            if paced:
+                await workflow.wait_condition(lambda: len(drives) - self._started < _STARTS_IN_FLIGHT)
+            drives.append(asyncio.create_task(self._drive(key)))
+        # A child whose start is not confirmed would be lost with its batch.
+        await workflow.wait_condition(lambda: self._started == len(self._keys))
+        return drives
 
     async def _await_fates(self) -> None:
         """Wait for every invoice, but not forever: an invoice that keeps failing must not hold up the next batch."""
@@ -103,6 +116,7 @@ class BillingBatchWorkflow:
             self._report()
             return
         self._started += 1
+        self._report()
         try:
             await invoice
             fate = "settled"
@@ -122,10 +136,12 @@ class BillingBatchWorkflow:
     def _report(self) -> None:
         fates = Counter(self._fates.values())
         waiting = len(self._keys) - len(self._fates)
+        starting = min(waiting, len(self._keys) - self._started)
         parked = [f"- `{key}`" for key, fate in self._fates.items() if fate == "parked"][:20]
         show(
-            f"{plural(len(self._keys), 'invoice')}: {fates['settled']:,} settled, {waiting:,} in progress, "
-            f"{fates['parked']:,} waiting for a person or for Stripe, {fates['elsewhere']:,} driven elsewhere. "
+            f"{plural(len(self._keys), 'invoice')}: {fates['settled']:,} settled, {waiting - starting:,} in progress, "
+            f"{fates['parked']:,} waiting for a person or for Stripe, {fates['elsewhere']:,} driven elsewhere"
+            f"{f', {starting:,} not started yet' if starting else ''}. "
             f"As of {clock()}."
             + ("\n\nWaiting; `perdure invoices show KEY` says for what:\n" + "\n".join(parked) if parked else "")
         )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from temporalio.api.enums.v1 import EventType
 
 from billing.invoice.states import InvoiceState
+from contracts import workflow_ids
 from tests.e2e.audits import audited
 from tests.support.months import MAY
 from tests.support.system import System
@@ -43,6 +45,25 @@ async def test_a_period_is_billed_once_and_the_books_agree(system: System) -> No
     header, claims = await system.reports.read_claims(invoice.report_id)
     assert header.amount == 1584
     assert [claim.instance_id async for claim in claims] == ["once-1", "once-2"]
+
+
+@pytest.mark.history("paced")
+async def test_a_batch_starts_a_few_invoices_at_a_time(system: System) -> None:
+    for number in range(10):
+        await one_day(system, f"team:paced-{number}")
+
+    outcome = await system.run_period(MAY)
+
+    assert outcome.progress.counts == {"billed": 10}
+    batch = system.client.get_workflow_handle(workflow_ids.billing_batch(workflow_ids.billing_period(MAY), 1))
+    in_flight, most = 0, 0
+    for event in (await batch.fetch_history()).events:
+        in_flight += event.event_type == EventType.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED
+        in_flight -= event.event_type == EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_STARTED
+        most = max(most, in_flight)
+    assert (in_flight, most) == (0, 8)
+    shown = str(await batch.query("__temporal_workflow_metadata"))
+    assert "10 invoices: 10 settled, 0 in progress, 0 waiting for a person or for Stripe, 0 driven elsewhere. " in shown
 
 
 async def test_a_second_run_makes_nothing(system: System) -> None:
