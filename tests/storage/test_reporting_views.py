@@ -9,7 +9,7 @@ from billing.money import exponent, to_major
 from storage.postgres.database import Database
 from tests.storage.audits import A, B
 from tests.storage.settled_world import settled_world
-from tests.storage.usage import fetch
+from tests.storage.usage import execute, fetch
 
 CURRENCIES = "usd eur jpy krw kwd bhd isk ugx clp jod xpf huf twd vnd tnd omr".split()
 
@@ -41,6 +41,20 @@ async def test_the_revenue_is_the_net_of_settled_invoices(db: Database) -> None:
     )
     assert (name, state, left) == (None, "voided", 0)
     assert amount > 0
+
+
+async def test_an_accepted_edit_is_in_the_revenue_and_in_the_net(db: Database) -> None:
+    """In a row without a month and a class: it belongs to no usage. Of a dead invoice, it counts nothing."""
+    await settled_world(db)
+    net = "SELECT (SELECT sum(net) FROM v_revenue WHERE currency = 'USD'), sum(net) FROM v_invoice WHERE settled"
+    [(before, _)] = await _rows(db, f"{net} AND currency = 'USD'")
+    edit = "UPDATE invoice SET accepted_subtotal = amount - 2000, accepted_digest = 'x' WHERE key IN (:a, :b)"
+    await execute(db, edit, a=A, b=B)
+    assert await _rows(db, f"{net} AND currency = 'USD'") == [(before - 20, before - 20)]
+    [(amount,)] = await _rows(
+        db, "SELECT amount FROM v_revenue WHERE account = 'team:a' AND usage_month IS NULL AND workspace_class IS NULL"
+    )
+    assert amount == -20
 
 
 async def test_a_credit_has_the_month_and_class_that_are_known(db: Database) -> None:

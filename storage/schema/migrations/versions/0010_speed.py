@@ -2,6 +2,8 @@
 
 from alembic import op
 
+from storage.schema.migrations import reports_0010
+
 revision = "0010"
 down_revision = "0009"
 branch_labels = None
@@ -171,7 +173,7 @@ def upgrade() -> None:
     for statement in MARKS.strip().split(";\n"):
         if statement.strip():
             op.execute(statement)
-    for statement in REOPENING:
+    for statement in (*REOPENING, *reports_0010.STATEMENTS):
         op.execute(statement)
 
 
