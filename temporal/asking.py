@@ -8,17 +8,15 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
 from temporalio.client import ActivityFailureError, ActivityHandle, Client
-from temporalio.common import ActivityIDConflictPolicy
-from temporalio.exceptions import ApplicationError, TimeoutType
-from temporalio.exceptions import TimeoutError as ActivityTimeoutError
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.exceptions import ApplicationError
 
 from billing.errors import BlockedInvoiceError, InputError
-from contracts import retries, workflow_ids
+from contracts import workflow_ids
 from contracts.deciding import (
     ChangePolicy,
     CreditRequested,
@@ -30,11 +28,12 @@ from contracts.deciding import (
 from contracts.messages.base import Message
 from contracts.names import BILLING_QUEUE, Activities
 from temporal.decisions import DecisionError, UnansweredDecisionError
+from temporal.single import SingleRun, is_unanswered, last_reason, refusal_of, start_single
 
-_ANSWERED_WITHIN = timedelta(seconds=10)
-_DONE_WITHIN = timedelta(minutes=2)
-_RECORDED_WITHIN = timedelta(days=30)
-_STEP = timedelta(minutes=1)
+_NOW = SingleRun(
+    BILLING_QUEUE, timedelta(minutes=1), timedelta(seconds=10), timedelta(minutes=2), DecisionError, joins=True
+)
+_WHENEVER = replace(_NOW, answered_within=None, done_within=timedelta(days=30))
 _AT_ONCE = 1000
 _PATIENCE_SECONDS = 2.0
 R = TypeVar("R", bound=Message)
@@ -110,42 +109,22 @@ async def _start(
 ) -> ActivityHandle[R]:
     """Start the activity, or join it if the same is being asked for. `waits`: for a worker, if none polls."""
     digest = hashlib.sha256(asked.model_dump_json(exclude={"at"}).encode()).hexdigest()[:16]
-    try:
-        return await client.start_activity(
-            name,
-            asked,
-            id=workflow_ids.decision(name, digest),
-            task_queue=BILLING_QUEUE,
-            result_type=result,
-            schedule_to_close_timeout=_RECORDED_WITHIN if waits else _DONE_WITHIN,
-            schedule_to_start_timeout=None if waits else _ANSWERED_WITHIN,
-            start_to_close_timeout=_STEP,
-            heartbeat_timeout=retries.HEARTBEAT,
-            id_conflict_policy=ActivityIDConflictPolicy.USE_EXISTING,
-            retry_policy=retries.TRANSIENT,
-            summary=summary,
-        )
-    except RPCError as error:
-        if error.status is RPCStatusCode.UNIMPLEMENTED:
-            raise DecisionError(
-                "this Temporal server runs no activity without a workflow: use Temporal Server 1.31 or newer"
-            ) from error
-        raise
+    run = _WHENEVER if waits else _NOW
+    return await start_single(client, name, asked, result, workflow_ids.decision(name, digest), summary, run)
 
 
 async def _answer(handle: ActivityHandle[R]) -> R:
     try:
         return await handle.result()
     except ActivityFailureError as error:
-        cause = error.cause
-        if isinstance(cause, ApplicationError) and cause.non_retryable:
+        if (cause := refusal_of(error)) is not None:
             raise _refusal(cause) from error
-        if isinstance(cause, ActivityTimeoutError) and cause.type is TimeoutType.SCHEDULE_TO_START:
+        if is_unanswered(error):
             raise UnansweredDecisionError(
                 "no billing worker answers, and nothing was done: start `perdure worker`, then do it again"
             ) from error
         raise UnansweredDecisionError(
-            f"the billing worker could not record it: {_last(cause)}; doing it again does it once"
+            f"the billing worker could not record it: {last_reason(error)}; doing it again does it once"
         ) from error
 
 
@@ -156,9 +135,3 @@ def _refusal(cause: ApplicationError) -> Exception:
     if cause.type == InputError.__name__:
         return InputError(cause.message)
     return DecisionError(cause.message)
-
-
-def _last(cause: BaseException) -> str:
-    """Return the reason of the last attempt, where a timeout has one."""
-    reason = cause.__cause__ or cause
-    return getattr(reason, "message", None) or str(reason)

@@ -12,9 +12,8 @@ from typing import TypeVar
 from uuid import uuid4
 
 from temporalio.client import ActivityFailureError, ActivityHandle, Client
-from temporalio.exceptions import ActivityAlreadyStartedError, ApplicationError, TimeoutType
-from temporalio.exceptions import TimeoutError as ActivityTimeoutError
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.exceptions import ActivityAlreadyStartedError
+from temporalio.service import RPCError
 
 from billing.errors import CustomerRefusedError, StripeNotAskedError
 from contracts import retries, search_attributes, workflow_ids
@@ -31,10 +30,11 @@ from contracts.messages.events import WakeUp
 from contracts.messages.invoices import StripeEvent
 from contracts.names import CUSTOMER_UPDATED, STRIPE_QUEUE, Activities, Signals, Workflows
 from settings import Settings
+from temporal.single import SingleRun, is_unanswered, last_reason, refusal_of, start_single
 from temporal.start import deliver
 
-_ANSWERED_WITHIN = timedelta(seconds=30)
-_DONE_WITHIN = timedelta(minutes=5)
+ASKING = SingleRun(STRIPE_QUEUE, retries.STRIPE_STEP, timedelta(seconds=30), timedelta(minutes=5), StripeNotAskedError)
+"""How Stripe's worker is asked."""
 R = TypeVar("R", bound=Message)
 IN_THE_CLEAR = (
     "Temporal keeps these details in the clear until its retention has passed: set PAYLOAD_KEYS to encrypt them"
@@ -116,7 +116,7 @@ async def send_customer(client: Client, order: SendCustomer) -> CustomerSeen | N
     activity_id = workflow_ids.customer(order.attribution_id)
     summary = f"Create or change the customer of {order.attribution_id}"
     try:
-        handle = await start_single(client, Activities.SEND_CUSTOMER, order, CustomerSeen, activity_id, summary)
+        handle = await start_single(client, Activities.SEND_CUSTOMER, order, CustomerSeen, activity_id, summary, ASKING)
     except ActivityAlreadyStartedError:
         await _ended(client.get_activity_handle(activity_id))
         return None
@@ -132,7 +132,7 @@ async def ask_customers(client: Client, asked: AskCustomers) -> CustomersSeen:
     activity_id = workflow_ids.customer(f"asked/{uuid4()}")
     return await result_of(
         await start_single(
-            client, Activities.ASK_CUSTOMERS, asked, CustomersSeen, activity_id, "Ask what customers have"
+            client, Activities.ASK_CUSTOMERS, asked, CustomersSeen, activity_id, "Ask what customers have", ASKING
         )
     )
 
@@ -145,46 +145,10 @@ async def list_customers(client: Client, page: ListCustomers) -> CustomersListed
     """
     activity_id = workflow_ids.customer(f"listed/{uuid4()}")
     return await result_of(
-        await start_single(client, Activities.LIST_CUSTOMERS, page, CustomersListed, activity_id, "List customers")
-    )
-
-
-async def start_single(
-    client: Client,
-    name: str,
-    arg: Message,
-    result: type[R],
-    activity_id: str,
-    summary: str,
-    answered_within: timedelta = _ANSWERED_WITHIN,
-    done_within: timedelta = _DONE_WITHIN,
-) -> ActivityHandle[R]:
-    """Start an activity of the queue `stripe` without a workflow.
-
-    Raises:
-        StripeNotAskedError: the server runs no activity without a workflow.
-        ActivityAlreadyStartedError: one with this id runs.
-    """
-    try:
-        return await client.start_activity(
-            name,
-            arg,
-            id=activity_id,
-            task_queue=STRIPE_QUEUE,
-            result_type=result,
-            schedule_to_close_timeout=done_within,
-            schedule_to_start_timeout=answered_within,
-            start_to_close_timeout=retries.STRIPE_STEP,
-            heartbeat_timeout=retries.HEARTBEAT,
-            retry_policy=retries.TRANSIENT,
-            summary=summary,
+        await start_single(
+            client, Activities.LIST_CUSTOMERS, page, CustomersListed, activity_id, "List customers", ASKING
         )
-    except RPCError as error:
-        if error.status is RPCStatusCode.UNIMPLEMENTED:
-            raise StripeNotAskedError(
-                "this Temporal server runs no activity without a workflow: use Temporal Server 1.31 or newer"
-            ) from error
-        raise
+    )
 
 
 async def result_of(handle: ActivityHandle[R]) -> R:
@@ -197,18 +161,11 @@ async def result_of(handle: ActivityHandle[R]) -> R:
     try:
         return await handle.result()
     except ActivityFailureError as error:
-        cause = error.cause
-        if isinstance(cause, ApplicationError) and cause.non_retryable:
+        if (cause := refusal_of(error)) is not None:
             raise CustomerRefusedError(cause.message) from error
-        if isinstance(cause, ActivityTimeoutError) and cause.type is TimeoutType.SCHEDULE_TO_START:
+        if is_unanswered(error):
             raise StripeNotAskedError("no Stripe worker answers: start `perdure worker --queue stripe`") from error
-        raise StripeNotAskedError(f"Stripe could not be asked: {_last(cause)}") from error
-
-
-def _last(cause: BaseException) -> str:
-    """Return the reason of the last attempt, where a timeout has one."""
-    reason = cause.__cause__ or cause
-    return getattr(reason, "message", None) or str(reason)
+        raise StripeNotAskedError(f"Stripe could not be asked: {last_reason(error)}") from error
 
 
 async def _ended(handle: ActivityHandle[object]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
@@ -10,10 +11,10 @@ from temporalio.client import Client
 from contracts import workflow_ids
 from contracts.names import Activities
 from contracts.stripe_account import InspectStripe, StripeInspected
-from temporal.customers import result_of, start_single
+from temporal.customers import ASKING, result_of
+from temporal.single import start_single
 
-_ANSWERED_WITHIN = timedelta(seconds=5)
-_DONE_WITHIN = timedelta(seconds=25)
+_RUN = replace(ASKING, answered_within=timedelta(seconds=5), done_within=timedelta(seconds=25))
 
 
 async def inspect_stripe(client: Client) -> StripeInspected:
@@ -30,7 +31,6 @@ async def inspect_stripe(client: Client) -> StripeInspected:
         StripeInspected,
         workflow_ids.doctor(f"stripe-{uuid4()}"),
         "Inspect the key and the account; nothing is changed",
-        _ANSWERED_WITHIN,
-        _DONE_WITHIN,
+        _RUN,
     )
     return await result_of(handle)

@@ -1,4 +1,4 @@
-"""One door to Temporal: outside of workflows, only temporal/start.py starts workflows."""
+"""Two doors to Temporal: outside of workflows, temporal/start.py starts workflows, temporal/single.py activities."""
 
 from __future__ import annotations
 
@@ -40,6 +40,12 @@ def test_only_the_door_starts_workflows() -> None:
     rooms = (*ROOMS, *MODULES, "bench", "campaigns")
     starting = {path: found for room in rooms for path in files(room) if (found := _starts(path.read_text()))}
     assert set(starting) == {DOOR}
+
+
+def test_only_one_file_starts_activities_without_a_workflow() -> None:
+    rooms = (*ROOMS, *MODULES, "bench", "campaigns")
+    starting = {path for room in rooms for path in files(room) if ".start_activity(" in path.read_text()}
+    assert starting == {ROOT / "temporal" / "single.py"}
 
 
 @pytest.mark.parametrize(
