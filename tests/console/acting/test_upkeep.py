@@ -70,6 +70,14 @@ async def test_a_schedule_is_paused_resumed_and_run(system: System, operator: Op
     assert (await operator.browser.get("/act/pause?subject=nothing")).status == 409
 
 
+async def test_what_temporal_refuses_stands_in_the_trail_all_the_same(system: System, operator: Operator) -> None:
+    """It is recorded before it is asked for: nothing is carried out that the trail does not know."""
+    _, form = await operator.open("/act/without-source?subject=2022-02&source=lake")
+    seen, _ = await operator.send(form, reason="its owner is away")
+    assert seen.status == 409, seen.text
+    assert await last(system) == ("without_source", "2022-02", "jane", "lake: its owner is away", "127.0.0.1")
+
+
 async def test_an_audit_is_run_and_shown(system: System, operator: Operator, viewer: Browser) -> None:
     await operator.act("/act/audit?subject=2022-04")
     handle = system.client.get_workflow_handle(workflow_ids.audit("2022-04"))
