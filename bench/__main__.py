@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import audit, claims, commands, invoices, webhooks
+from bench import audit, claims, commands, history, invoices, webhooks
 from bench.arrivals import api, sources
 from bench.documents import exports, pages, statements
 from bench.figures import Figure, print_table, write_json
@@ -22,7 +22,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("part", nargs="*", help="parts to measure; the same as --only")
     parser.add_argument(
         "--only",
-        default="claims,audit,commands,pages,exports,statements,imports,sources,invoices,webhook,api",
+        default="claims,history,audit,commands,pages,exports,statements,imports,sources,invoices,webhook,api",
         help="parts, separated by commas",
     )
     parser.add_argument("--instances", type=int, default=100_000, help="for claims, audit, commands, pages, exports")
@@ -42,6 +42,7 @@ def main() -> None:
     console = Console(stderr=True)
     parts: dict[str, Callable[[], list[Figure]]] = {
         "claims": lambda: claims.measure(arguments.instances, arguments.rounds),
+        "history": lambda: history.measure(arguments.instances, arguments.rounds),
         "audit": lambda: audit.measure(arguments.instances, arguments.rounds),
         "commands": lambda: commands.measure(arguments.instances, arguments.rounds),
         "pages": lambda: pages.measure(arguments.instances, arguments.rounds),

@@ -22,7 +22,7 @@ from storage.accounts.policies import write_policy
 from storage.claims import claims
 from storage.claims import writing as claim_writing
 from storage.claims.assessing import billable_accounts
-from storage.claims.claims import ClaimScope, claim_page
+from storage.claims.claims import ClaimScope, claim_page, preview_page
 from storage.invoices.invoices import move_invoice
 from storage.postgres.database import Database
 from storage.postgres.statements import statement
@@ -30,6 +30,7 @@ from storage.postgres.tuning import tune
 from storage.usage.instances import upsert_instances
 from tests.storage.audits import audit, reported
 from tests.storage.usage import (
+    US,
     add_account,
     add_instances,
     card,
@@ -124,8 +125,10 @@ async def test_what_is_billable_again_is_billed(
     await _world(db)
     await change(db)
     before = set(await claimed(db))
-    await claim_page(db, june(**settings), card())
     expected = {(name, may(start), may(end)) for name, (start, end) in billed.items()}
+    previews = await preview_page(db, june(**settings), card())
+    assert [each.duration_us for each in previews] == [sum((end - start) // US for _, start, end in expected)]
+    await claim_page(db, june(**settings), card())
     assert set(await claimed(db)) - before == expected
     assert await _marks(db) == [may(62), may(62)]
     found = await audit(db, Check.CONSERVATION, rate_card=card(), now=may(62), **settings)
@@ -267,3 +270,4 @@ async def test_a_month_reads_nothing_of_the_months_before(db: Database) -> None:
     # The lasting instance's account is read twice: for what has run since before the mark, and for its claims.
     assert last["workspace_instance"] <= 2 * 61
     assert last["claim"] == 3
+    assert await fetch(db, "SELECT 1 FROM instance_payer") == []  # no claim was refused as a second one

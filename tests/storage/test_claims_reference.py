@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
 
 from billing.assessment.assessment import Verdict
+from billing.audit.checks import Check
 from billing.invoice.key import InvoiceKey
 from billing.invoice.states import InvoiceState
 from billing.pricing.rate_card import parse_rate_card
@@ -16,9 +18,10 @@ from storage.claims.claims import ClaimScope, claim_page, preview_page
 from storage.invoices.invoices import list_invoices, load_invoice, move_invoice, verify_against_claims
 from storage.periods.periods import excluded_instances
 from storage.postgres.database import Database
+from tests.storage.audits import audit, reported
 from tests.storage.random_worlds import import_instances, random_scope, store_accounts
 from tests.storage.reference import JUNE, LAST, MAY, ReferenceAccount, ReferenceWorld
-from tests.storage.usage import fetch
+from tests.storage.usage import execute, fetch
 
 Line = tuple[str, datetime, int, int, int]
 """workspace class, rate from, microseconds, those before the period, amount"""
@@ -135,6 +138,33 @@ async def _void_one(db: Database, world: ReferenceWorld) -> None:
         world.claims = {claim: invoice for claim, invoice in world.claims.items() if invoice != key}
 
 
+async def _change_one(db: Database, world: ReferenceWorld) -> None:
+    """Change the past: charge for a window that was free, bill an account from the start, or stop an instance later."""
+    chosen = world.rng.choice(["window", "bill_after", "instance"])
+    account = world.rng.choice(world.accounts)
+    if chosen == "window" and account.windows:
+        number = world.rng.randrange(len(account.windows))
+        window = account.windows[number] = replace(account.windows[number], kind="paid")
+        await execute(
+            db,
+            "UPDATE subscription SET kind = 'paid' WHERE attribution_id = :id AND lower(during) = :start",
+            id=account.attribution_id,
+            start=window.start,
+        )
+    elif chosen == "bill_after":
+        account.bill_after = None
+        await execute(db, "UPDATE account SET bill_after = NULL WHERE attribution_id = :id", id=account.attribution_id)
+    elif ended := [each for each in world.instances if each.ended]:
+        each = world.rng.choice(ended)
+        each.ended = LAST
+        await execute(
+            db,
+            "UPDATE workspace_instance SET stopping_time = :end, stopped_time = :end WHERE id = :id",
+            id=each.id,
+            end=LAST,
+        )
+
+
 @pytest.mark.parametrize("seed", range(16))
 async def test_claims_are_what_the_reference_says(db: Database, seed: int) -> None:
     world = ReferenceWorld.make(seed)
@@ -147,5 +177,9 @@ async def test_claims_are_what_the_reference_says(db: Database, seed: int) -> No
         await _compare_claims(db, world)
         if world.rng.random() < 0.3:
             await _void_one(db, world)
+        if world.rng.random() < 0.5:
+            await _change_one(db, world)
     await _compare_claims(db, world)
     await _compare_excluded(db, world, bill_after, card)
+    found = await audit(db, Check.CONSERVATION, rate_card=card, bill_after=bill_after, now=LAST)
+    assert "unread_usage" not in {kind for kind, *_ in reported(found[1])}
