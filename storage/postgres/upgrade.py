@@ -12,6 +12,7 @@ from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.postgres.database import Database, DatabaseUnavailableError
 from storage.postgres.roles import ROLES, missing_roles
@@ -60,12 +61,20 @@ async def upgrade(database_url: str) -> str:
     database = Database(database_url, pool_size=1)
     try:
         async with _one_at_a_time, database.transaction() as connection:
-            await connection.run_sync(lambda sync: command.upgrade(config(sync), "head"))
+            await _migrate(connection)
     except CommandError as error:
         raise DatabaseUnavailableError(
             f"the database is newer than this version of Perdure, whose last revision is {head()}: {error}; use the "
             "newer version, or restore a backup"
         ) from error
+    finally:
+        await database.close()
+    return head()
+
+
+async def _migrate(connection: AsyncConnection) -> None:
+    try:
+        await connection.run_sync(lambda sync: command.upgrade(config(sync), "head"))
     except DBAPIError as error:
         state = getattr(error.orig, "sqlstate", None)
         if state == _INSUFFICIENT_PRIVILEGE or state in _EXTENSION_MISSING:
@@ -75,9 +84,6 @@ async def upgrade(database_url: str) -> str:
                 "grant it CREATE on the database, and have the extension btree_gist installed"
             ) from error
         raise
-    finally:
-        await database.close()
-    return head()
 
 
 async def roles_without_grants(database_url: str) -> list[str]:
