@@ -23,7 +23,7 @@ LOOKUPS: dict[tuple[str, str], dict[str, Any]] = {
     ("usage/explain", "explain"): {"instance_id": _ID, "default_class": "default"},
     ("invoices/decisions", "write_off"): {"id": 1},
     ("periods/periods", "excluded"): {"attribution_id": "team:0000001"},
-    ("browsing/invoices", "by_key"): {"text": _ID, "limit": 1},
+    ("browsing/invoices", "named"): {"part": _ID, "beyond": _ID, "most": 1},
     ("audit/never_twice", "billed_twice"): {},
 }
 
