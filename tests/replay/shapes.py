@@ -15,6 +15,7 @@ SHAPES: dict[str, set[str]] = {
     "paced": {Workflows.BILLING_BATCH},  # with more invoices than it starts at once
     "unpaced": {Workflows.BILLING_BATCH},  # as before it did so
     "one-step": _RUN,
+    "one-step-declined": _RUN,
     "one-step-polled": _RUN,
     "one-step-voided": _RUN,
     "one-step-doubted": _RUN,
@@ -82,6 +83,7 @@ SHAPES: dict[str, set[str]] = {
 BRANCHES: dict[str, tuple[str, ...]] = {
     "continued": ("EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW",),
     "one-step": ("bill_stripe_invoice", "settle_billed"),
+    "one-step-declined": ('"signalName": "stripe_event"', '"order":{"invoice_key"', "settle_billed"),
     "one-step-polled": ("EVENT_TYPE_TIMER_FIRED", "bill_stripe_invoice", "retrieve_stripe_invoice"),
     "one-step-voided": ("EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED", "bill_stripe_invoice", "void_stripe_invoice"),
     "one-step-lost": ("EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED", "void_stripe_invoice", "void-by-key"),

@@ -52,12 +52,12 @@ async def test_a_paid_invoice_takes_one_remote_activity_and_one_task_before_and_
     events = await events_of(system, key)
     assert activities_in(events) == [Activities.BILL_STRIPE_INVOICE]
     kinds = Counter(EventType.Name(each.event_type).removeprefix("EVENT_TYPE_") for each in events)
-    assert kinds["MARKER_RECORDED"] <= 3
-    assert kinds["UPSERT_WORKFLOW_SEARCH_ATTRIBUTES"] == 1
-    # Two tasks, of three events each, and a third one after a timer if the events come when it waits for them already.
-    assert kinds["WORKFLOW_TASK_COMPLETED"] in (2, 3)
-    waiting = sum(count for kind, count in kinds.items() if kind.startswith(("WORKFLOW_TASK_", "TIMER_")))
-    assert len(events) - waiting - kinds["WORKFLOW_EXECUTION_SIGNALED"] + 2 * 3 + 2 <= 17
+    assert kinds.pop("WORKFLOW_EXECUTION_SIGNALED") == 2
+    # Two tasks, of three events each; one more for each event, and a timer, if it waits already when they come.
+    tasks = [kinds.pop(kind) for kind in list(kinds) if kind.startswith("WORKFLOW_TASK_")]
+    assert max(tasks) in (2, 3, 4)
+    assert kinds.pop("TIMER_STARTED", 0) == kinds.pop("TIMER_CANCELED", 0) <= 1
+    assert kinds.total() + 2 * 3 + 2 == 16, kinds
 
 
 @pytest.mark.history("one-step-polled")
@@ -139,6 +139,7 @@ async def test_what_is_unusual_takes_the_separate_steps(system: System) -> None:
     assert await stripe_ids(system, key) == [draft]
 
 
+@pytest.mark.history("one-step-declined")
 async def test_a_payment_that_fails_at_once_is_recorded_from_stripes_answer(system: System) -> None:
     key = await known(system, "team:broke", "pm_card_chargeDeclined")
     await system.run_period(MAY)
