@@ -168,8 +168,8 @@ class InvoiceActivities:
 
     async def _pauses(self, record: InvoiceRecord) -> list[CollectionPause]:
         """Return the pauses that can keep the invoice from being finalized, as far as Postgres knows."""
-        unfinished = record.state in OPEN and record.finalized_at is None
-        return await pauses.pauses_of_account(self._db, record.attribution_id) if unfinished else []
+        concerned = record.account_has_pauses and record.state in OPEN and record.finalized_at is None
+        return await pauses.pauses_of_account(self._db, record.attribution_id) if concerned else []
 
     async def _brief(self, record: InvoiceRecord) -> InvoiceBrief:
         expected = expected_figures(record)

@@ -92,6 +92,8 @@ class InvoiceRecord:
     """The number that Stripe gave it when it was finalized."""
     account_name: str | None = None
     """The account's name, if it is known."""
+    account_has_pauses: bool = False
+    """Whether collection of a subscription of its account is paused, or was."""
 
     @property
     def reached(self) -> InvoiceState:

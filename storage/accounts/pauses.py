@@ -23,7 +23,7 @@ async def paused_subscription(db: Database, attribution_id: str) -> str | None:
 
 async def pauses_of_account(db: Database, attribution_id: str) -> list[CollectionPause]:
     """Return the pauses of the account's subscriptions, also those that have ended."""
-    async with db.transaction(read_only=True) as connection:
+    async with db.reading() as connection:
         found = await connection.execute(statement("accounts/pauses", "of_account"), {"attribution_id": attribution_id})
         return [record(CollectionPause, row) for row in found]
 

@@ -268,7 +268,7 @@ async def resume_invoice(db: Database, key: str) -> InvoiceState:
 
 async def waiting_for_currency(db: Database, attribution_id: str) -> list[str]:
     """Return the keys of the account's invoices that Stripe has refused for their currency."""
-    async with db.transaction(read_only=True) as connection:
+    async with db.reading() as connection:
         found = await connection.execute(
             statement("invoices/invoices", "waiting_for_currency"), {"attribution_id": attribution_id}
         )

@@ -6,7 +6,8 @@ updated_at, charge_on, finalization, finalize_at, revision, blocked_kind, approv
 found_subtotal, found_digest, accepted_subtotal, accepted_digest, replaces_stripe_invoice_id, void_requested_at,
 void_requested_by, void_reason, written_off, payment_attempts, payment_failed_at, service_start,
 stripe_total, stripe_discount, stripe_tax, collection_stopped_at, stripe_number,
-(SELECT name FROM account AS payer WHERE payer.attribution_id = invoice.attribution_id) AS account_name, {lines}
+(SELECT name FROM account AS payer WHERE payer.attribution_id = invoice.attribution_id) AS account_name,
+EXISTS (SELECT FROM collection_pause AS p WHERE p.attribution_id = invoice.attribution_id) AS account_has_pauses, {lines}
 
 -- name: lines
 (
