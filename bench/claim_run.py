@@ -10,26 +10,21 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from temporalio.testing import ActivityEnvironment
-
-from activities.postgres.adopter import Adopter
-from activities.postgres.invoices import InvoiceActivities
-from activities.rate_cards import RateCards
 from bench import floor
 from bench.usage import PERIOD
 from billing.invoice.key import InvoiceReason
 from billing.periods import BillingPeriod
 from billing.pricing.rate_card import load_rate_card
 from billing.pricing.rating import RateCard
-from contracts.messages.invoices import InvoiceRef
 from settings import Settings
 from storage.claims.claims import ClaimScope, claim_page
+from storage.invoices.records import without_report
 from storage.periods.periods import page_bounds
 from storage.postgres.database import Database
+from storage.reports.publishing import publish_reports
 from storage.reports.store import ReportStore
 
 RATES = Path(__file__).parents[1] / "devstack" / "sample" / "rates.toml"
-_PARALLEL_REPORTS = 4
 
 
 @dataclass(frozen=True)
@@ -54,9 +49,7 @@ async def perdure(url: str, reports: str, *, publish: bool) -> ClaimRun:
         keys = await _claim(database, settings, card)
         claimed = _now()
         if publish:
-            store = ReportStore(reports)
-            adopter = Adopter(database, store, RateCards(database, settings), settings)
-            await _publish(InvoiceActivities(database, store, settings, adopter), keys)
+            await _publish(database, ReportStore(reports), keys, settings.page_size)
         return _run(started, claimed, _now(), len(keys))
     finally:
         await database.close()
@@ -110,15 +103,10 @@ async def _claim(database: Database, settings: Settings, card: RateCard) -> list
     return keys
 
 
-async def _publish(invoices: InvoiceActivities, keys: list[str]) -> None:
-    environment = ActivityEnvironment()
-    waiting = iter(keys)
-
-    async def worker() -> None:
-        for key in waiting:
-            await environment.run(invoices.publish_report, InvoiceRef(invoice_key=key))
-
-    await asyncio.gather(*(worker() for _ in range(_PARALLEL_REPORTS)))
+async def _publish(database: Database, store: ReportStore, keys: list[str], page_size: int) -> None:
+    for first in range(0, len(keys), page_size):
+        page = keys[first : first + page_size]
+        await publish_reports(database, store, await without_report(database, page))
 
 
 def main() -> None:
