@@ -29,7 +29,10 @@ FROM (
                || E'}\n' AS line
 
 -- name: of_invoices
-          LEFT JOIN workspace_instance AS w ON w.id = c.instance_id
+          -- One by one: for a page of claims, PostgreSQL would rather read the whole table of instances.
+          LEFT JOIN LATERAL (
+              SELECT workspace_id, project_id FROM workspace_instance WHERE id = c.instance_id OFFSET 0
+          ) AS w ON true
     WHERE c.invoice_id = ANY (CAST(:ids AS bigint[]))
     WINDOW in_order AS (PARTITION BY c.invoice_id ORDER BY c.instance_id, lower(c.during))
 ) AS numbered
