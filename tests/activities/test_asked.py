@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -58,11 +59,28 @@ async def test_a_credit_is_requested_once(db: Database, env: ActivityEnvironment
     key = await billed(db)
     order = RequestCredit(invoice_key=key, kind=CreditKind.AMOUNT, amount=100, reason="outage", by="ann", place=BROWSER)
     first: CreditRequested = await env.run(asked.credit, order)
-    again: CreditRequested = await env.run(asked.credit, order)  # the worker died after the commit
+    again: CreditRequested = await env.run(asked.credit, order)
     assert (first.made, again.made, first.amount, again.credit_note_key) == (True, False, 100, first.credit_note_key)
     assert await trail(db) == [("credit", first.credit_note_key, "ann", "outage", "console", "192.0.2.7")]
     error = await refused(env, asked.credit, order.model_copy(update={"amount": 10**9}))
     assert error.type == "InputError"
+    assert len(await trail(db)) == 1
+
+
+async def test_a_credit_is_new_though_the_worker_died_after_its_commit(db: Database, asked: AskedActivities) -> None:
+    """The next attempt of the same request says that it was done; that of a later request that it was done before."""
+    order = RequestCredit(invoice_key=await billed(db), kind=CreditKind.AMOUNT, amount=100, reason="outage", by="ann")
+    now = datetime.now(UTC)
+
+    async def attempt(number: int, scheduled: datetime) -> bool:
+        env = ActivityEnvironment()
+        env.info = replace(env.info, attempt=number, scheduled_time=scheduled)
+        found: CreditRequested = await env.run(asked.credit, order)
+        return found.made
+
+    requested, later = now - timedelta(minutes=1), now + timedelta(minutes=1)
+    assert [await attempt(number, requested) for number in (1, 2)] == [True, True]
+    assert [await attempt(number, later) for number in (1, 2)] == [False, False]
     assert len(await trail(db)) == 1
 
 

@@ -68,6 +68,9 @@ class AskedActivities:
         )
         async with _answered():
             note, made = await request_credit(self._db, asked.invoice_key, order, asked.by, asked.place)
+            info = activity.info()
+            if info.attempt > 1 and note.requested_at >= info.scheduled_time:
+                made = True  # an attempt before this one has made it, and could not say so
             return CreditRequested(
                 credit_note_key=note.key, made=made, state=note.state, amount=note.amount, currency=note.currency
             )
