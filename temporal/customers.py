@@ -1,4 +1,4 @@
-"""Customers in Stripe, asked about and changed by single activities of the queue `stripe`, without a workflow.
+"""What the Stripe worker is asked without a workflow: about its key, and about customers, which it also changes.
 
 Details of people are the input of one activity and of nothing else: no workflow has them, and no history but the
 activity's own.
@@ -7,6 +7,7 @@ activity's own.
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 from uuid import uuid4
@@ -29,6 +30,7 @@ from contracts.messages.customers import (
 from contracts.messages.events import WakeUp
 from contracts.messages.invoices import StripeEvent
 from contracts.names import CUSTOMER_UPDATED, STRIPE_QUEUE, Activities, Signals, Workflows
+from contracts.stripe_account import InspectStripe, StripeInspected
 from settings import Settings
 from temporal.single import SingleRun, is_unanswered, last_reason, refusal_of, start_single
 from temporal.start import deliver
@@ -174,3 +176,22 @@ async def _ended(handle: ActivityHandle[object]) -> None:
         await handle.result()
     except ActivityFailureError:
         return
+
+
+async def inspect_stripe(client: Client) -> StripeInspected:
+    """Return what the key may do and how the account is set up.
+
+    Raises:
+        StripeNotAskedError: no Stripe worker answers.
+        RPCError: Temporal cannot be reached.
+    """
+    run = replace(ASKING, answered_within=timedelta(seconds=5), done_within=timedelta(seconds=25))
+    activity_id, summary = (
+        workflow_ids.doctor(f"stripe-{uuid4()}"),
+        "Inspect the key and the account; nothing is changed",
+    )
+    return await result_of(
+        await start_single(
+            client, Activities.INSPECT_STRIPE, InspectStripe(), StripeInspected, activity_id, summary, run
+        )
+    )

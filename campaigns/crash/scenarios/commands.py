@@ -10,7 +10,7 @@ from billing.errors import StripeNotAskedError
 from billing.invoice.states import InvoiceState
 from campaigns.crash.stage import Scenario, Stage
 from storage.arrivals.sources import list_sources
-from temporal.inspection import inspect_stripe
+from temporal.customers import inspect_stripe
 from tests.e2e.catching_up import DROP_ALL
 from tests.support.until import until
 

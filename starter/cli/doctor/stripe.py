@@ -16,7 +16,7 @@ from reconciliation.event_types import ENABLED_EVENTS
 from settings import Settings
 from starter.cli.doctor import clocks
 from starter.cli.doctor.findings import CheckFinding, fault, ok, warning, without_login
-from temporal.inspection import inspect_stripe
+from temporal.customers import inspect_stripe
 
 WEBHOOK_PATH = "/stripe/webhook"
 _REGISTER = "run `perdure stripe register-webhook --url URL`"
