@@ -20,6 +20,8 @@ class DecisionKind(StrEnum):
     """What was decided. The subject is an invoice's key, a credit note's, or a period, if nothing else is said."""
 
     APPROVE = "approve"
+    NOT_YET = "not_yet"
+    """An invoice that waits goes on waiting: only its own approval releases it."""
     ACCEPT = "accept"
     """Stripe's figures of an edited invoice, in place of ours."""
     REBUILD = "rebuild"

@@ -1,6 +1,7 @@
 -- name: awaiting
 -- Invoices of a period that wait for an approval, or that a limit holds, with the account's invoices of the month before:
--- the first ones by key, and how many there are in all.
+-- the first ones by key, and how many there are in all. Those that a person has said "not yet" of wait for their own
+-- approval.
 WITH waiting AS MATERIALIZED (
     SELECT i.key, i.attribution_id, i.currency, i.amount, i.blocked_reason, count(*) OVER () AS waits
     FROM invoice AS i
@@ -10,6 +11,7 @@ WITH waiting AS MATERIALIZED (
           (i.state = 'draft' AND i.finalization = 'approval' AND i.approved_amount IS NULL)
           OR (i.state = 'blocked' AND i.blocked_kind = 'limit')
       )
+      AND NOT EXISTS (SELECT FROM decision AS d WHERE d.subject = i.key AND d.kind = 'not_yet')
     ORDER BY i.key
     LIMIT CAST(:most AS bigint)
 )

@@ -137,6 +137,10 @@ async def test_an_invoice_waits_is_approved_and_voided(system: System, perdure: 
     assert "not blocked as edited" in (await perdure("invoices", "rebuild", key)).error
     assert "there is no invoice" in (await perdure("invoices", "approve", "2022-05/team:x/period")).error
 
+    put_off = await perdure("invoices", "approve", key, "--not-yet", "--by", "bob", "--reason", "ask the customer")
+    assert put_off.out == f"{key}: not approved yet: ask the customer. It waits for an approval of its own.\n"
+    assert f"No invoice of {MAY} waits" in (await perdure("invoices", "approve", "--all", "--period", MAY)).out
+    assert "not yet: ask the customer." in (await perdure("invoices", "show", key)).out
     approved = await perdure("invoices", "approve", key, "--by", "ann", "--amount", "8.64")
     assert approved.out == f"{key}: approved at 8.64 USD by ann.\n{key}: billed.\n"
     document = (await perdure("invoices", "show", key, "--json")).document

@@ -1,4 +1,4 @@
-"""What revision 0010 changes for reports: accepted edits in Stripe in the views' sums, and whose a name is."""
+"""What revision 0010 changes for reports: accepted edits in Stripe in the views' sums, whose a name is, "not yet"."""
 
 # A name that was given before its instant was recorded is an import's, which the names of Stripe's customers do not
 # replace.
@@ -87,4 +87,14 @@ FROM summed AS s
 JOIN account AS a USING (attribution_id)
 """
 
-STATEMENTS = (NAMES, V_INVOICE, V_REVENUE)
+NOT_YET = """
+ALTER TABLE decision
+    DROP CONSTRAINT decision_kind,
+    ADD CONSTRAINT decision_kind CHECK (kind IN (
+        'approve', 'accept', 'rebuild', 'retry', 'void', 'write_off', 'credit', 'retry_credit', 'withdraw_credit',
+        'approve_period', 'without_source', 'trigger', 'run_period', 'pause', 'resume', 'sync', 'audit', 'catch_up',
+        'policy', 'accept_warning', 'withdraw_warning', 'not_yet'
+    ))
+"""
+
+STATEMENTS = (NAMES, V_INVOICE, V_REVENUE, NOT_YET)

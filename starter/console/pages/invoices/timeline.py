@@ -19,6 +19,7 @@ from storage.invoices.refunds import RefundRecord
 
 DECIDED: Mapping[DecisionKind, str] = {
     DecisionKind.APPROVE: "Approved",
+    DecisionKind.NOT_YET: "Not approved yet",
     DecisionKind.ACCEPT: "Stripe's figures accepted",
     DecisionKind.REBUILD: "Rebuild from our lines requested",
     DecisionKind.RETRY: "Retry requested",

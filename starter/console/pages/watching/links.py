@@ -14,6 +14,7 @@ _OF_PERIODS = frozenset((DecisionKind.APPROVE_PERIOD, DecisionKind.WITHOUT_SOURC
 _OF_INVOICES = frozenset(
     (
         DecisionKind.APPROVE,
+        DecisionKind.NOT_YET,
         DecisionKind.ACCEPT,
         DecisionKind.REBUILD,
         DecisionKind.RETRY,
