@@ -23,6 +23,7 @@ ROWS = 1_048_576
 _KEPT_FREE = 40
 """Rows at a sheet's end for a note and the totals, one by currency."""
 _WIDEST = 60
+_PRINTED = 14  # columns that are still legible on one page
 _LONGEST_TEXT = 32_767
 # A workbook says when it was made; a fixed instant gives the same bytes for the same content.
 _MADE = datetime(2000, 1, 1, tzinfo=UTC)
@@ -185,6 +186,10 @@ class _Writing:
     def _end_part(self) -> None:
         self.parts.append((self.page.get_name(), self.row))
         self.page.freeze_panes(1, 0)
+        self.page.set_landscape()
+        self.page.repeat_rows(0)
+        if len(self.sheet.columns) <= _PRINTED:
+            self.page.fit_to_pages(1, 0)
         if self.row > 1:
             self.page.autofilter(0, 0, self.row - 1, len(self.sheet.columns) - 1)
         for number, column in enumerate(self.sheet.columns):

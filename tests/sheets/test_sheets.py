@@ -92,6 +92,8 @@ async def test_values_keep_their_types() -> None:
     page = openpyxl.load_workbook(io.BytesIO(content))["All"]
     assert [cell.number_format for cell in page[2]] == [shown for _, _, shown, _ in VALUES]
     assert page.freeze_panes == "A2"
+    assert (page.page_setup.orientation, page.print_title_rows) == ("landscape", "$1:$1")
+    assert (page.sheet_properties.pageSetUpPr.fitToPage, page.page_setup.fitToHeight) == (True, 0)
     assert (await as_csv(sheet))[1] == [text for *_, text in VALUES]
 
 
