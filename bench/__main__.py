@@ -8,10 +8,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import audit, claims, commands, history, invoices, webhooks
+from bench import audit, claims, commands, invoices, webhooks
 from bench.arrivals import api, sources
 from bench.documents import exports, pages, statements
 from bench.figures import Figure, print_table, write_json
+from bench.growth import history
 from bench.imports import measuring as imports
 
 _WIDTH = 130

@@ -52,7 +52,7 @@ FROM (
 
 
 @dataclass
-class Spent:
+class MonthCost:
     """CPU seconds of a block, with PostgreSQL's, and its wall-clock seconds."""
 
     cpu: float = 0.0
@@ -105,7 +105,7 @@ class _History:
         self._url = url
         self._settings = Settings(rate_card=RATES)
 
-    async def month(self, period: BillingPeriod) -> Spent:
+    async def month(self, period: BillingPeriod) -> MonthCost:
         """Add a month of usage and claim it."""
         connection = await asyncpg.connect(self._url)
         try:
@@ -118,7 +118,7 @@ class _History:
             await connection.close()
         return await self.claim(period)
 
-    async def claim(self, period: BillingPeriod) -> Spent:
+    async def claim(self, period: BillingPeriod) -> MonthCost:
         """Run the period, page after page."""
         settings = self._settings
         card = load_rate_card(RATES)
@@ -143,8 +143,8 @@ class _History:
         return spent
 
     @contextmanager
-    def _spending(self) -> Iterator[Spent]:
-        watch, spent = Watch(self._server.child.pid), Spent()
+    def _spending(self) -> Iterator[MonthCost]:
+        watch, spent = Watch(self._server.child.pid), MonthCost()
         wall, own = time.perf_counter(), time.process_time()
         with watch.watching():
             yield spent
