@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from playwright.async_api import Browser, Page
@@ -85,16 +86,7 @@ async def test_the_buttons_of_what_is_rarely_wrong_resolve_it(
     secret = await running.token(TokenScope.ACT, "lee")
     async with visiting(chromium, running.url, DESK) as visitor, visitor.page("/sign-in") as page:
         await signed_in(page, secret)
-
-        async def press(path: str, button: str, confirm: str, reason: str = "") -> str:
-            """Open a page, follow its button, and agree. Returns what is said then."""
-            await page.goto(running.url + path)
-            await page.get_by_role("link", name=button, exact=True).click()
-            if reason:
-                await page.get_by_label("Reason").fill(reason)
-            await page.get_by_role("button", name=confirm, exact=True).click()
-            return await page.get_by_role("status").inner_text()
-
+        press = partial(_press, page, running.url)
         assert "lee" in await press(f"/invoices/{draft.key}", "Rebuild from our lines", "Rebuild the invoice")
         credited = f"/invoices/{refused.invoice_key}"
         assert "is retried by lee" in await press(credited, "Retry", "Retry the credit note")
@@ -119,6 +111,16 @@ async def test_the_buttons_of_what_is_rarely_wrong_resolve_it(
         ("sync", "lake"),
         ("catch_up", "stripe events"),
     }
+
+
+async def _press(page: Page, url: str, path: str, button: str, confirm: str, reason: str = "") -> str:
+    """Open a page, follow its button, and agree. Returns what is said then."""
+    await page.goto(url + path)
+    await page.get_by_role("link", name=button, exact=True).click()
+    if reason:
+        await page.get_by_label("Reason").fill(reason)
+    await page.get_by_role("button", name=confirm, exact=True).click()
+    return await page.get_by_role("status").inner_text()
 
 
 async def refused_credit(system: System) -> CreditNoteRecord:
