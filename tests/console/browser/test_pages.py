@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import Browser, Page
 
+from tests.console.browser.accounts import BLUE
 from tests.console.browser.conftest import Seeded
 from tests.console.browser.places import SEEN_PAGES, WITH_SCRIPTS, SeenPage
 from tests.console.browser.serving import Visitors, serving_console, visitors_of
@@ -32,6 +33,22 @@ async def test_the_page_is_sound(visitors: Visitors, seeded: Seeded, place: Seen
     faults = await asyncio.gather(*(_faults(visitors, display, path, place) for display in DISPLAYS))
     assert [fault for found in faults for fault in found] == []
     assert visitors.complaints() == []
+
+
+async def test_a_statement_is_sound_and_prints(visitors: Visitors, seeded: Seeded) -> None:
+    """The HTML that a customer gets as a file: by axe, on a phone, and on paper."""
+    own = visitors.displays[DESK]
+    sent = await own.context.request.get(f"{own.origin}/statements/{seeded.months.key(BLUE)}.html")
+    assert sent.status == 200
+    for display in (DESK, PHONE_DARK):
+        page = await visitors.displays[display].context.new_page()
+        await page.set_content(await sent.text())
+        assert "Aurora Analytics GmbH" in await _text(page)
+        assert await layout_faults(page) + await violations(page) == []
+        await page.emulate_media(media="print")
+        await page.set_viewport_size({"width": 680, "height": 900})  # A4 within its margins
+        assert await layout_faults(page) == []
+        await page.close()
 
 
 async def _faults(visitors: Visitors, display: Display, path: str, place: SeenPage) -> list[str]:
