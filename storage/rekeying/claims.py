@@ -44,14 +44,21 @@ async def rekey_claims(db: Database, say: Say = lambda _: None) -> bool:
         InputError: something else in the database depends on the table.
     """
     async with db.connection() as connection:
-        await _run(connection, statement("rekeying/claims", "one_at_a_time"))
         try:
+            await _take_turns(connection, say)
             if (await _run(connection, statement("rekeying/claims", "keyed"))).scalar_one():
                 return False
             await _bring_along(connection, say)
         finally:
             await connection.invalidate()
     return True
+
+
+async def _take_turns(connection: AsyncConnection, say: Say) -> None:
+    """Wait for another call outside of transactions: it waits for those to end (see `_end_of_earlier_transactions`)."""
+    while not (await _run(connection, statement("rekeying/claims", "try_turn"))).scalar_one():
+        say("waiting for another `perdure db upgrade`, which copies the claims")
+        await asyncio.sleep(_PAUSE_SECONDS)
 
 
 async def _bring_along(connection: AsyncConnection, say: Say) -> None:

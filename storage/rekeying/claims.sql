@@ -6,9 +6,9 @@ SELECT EXISTS (
       AND pg_get_constraintdef(k.oid) = 'EXCLUDE USING gist (instance_key(instance_id) WITH =, during WITH &&)'
 );
 
--- name: one_at_a_time
--- Until the connection ends.
-SELECT pg_advisory_lock(7336873202);
+-- name: try_turn
+-- Until the connection ends. Waiting for the lock here would keep this transaction open: see `at_work`.
+SELECT pg_try_advisory_lock(7336873202);
 
 -- name: wait_briefly
 -- Who wants to write claims waits behind us while we wait for those who do. A second, and PostgreSQL ends an automatic

@@ -14,7 +14,7 @@ from storage.postgres.database import Database
 from storage.postgres.upgrade import upgrade
 from storage.rekeying import claims as rekeying
 from storage.rekeying.claims import rekey_claims
-from tests.support.until import until
+from tests.support.until import GIVE_UP_SECONDS, until
 
 _ALL = "SELECT * FROM claim ORDER BY instance_id, during"
 _CLAIM = """
@@ -131,6 +131,31 @@ async def test_it_goes_on_wherever_it_was_interrupted(db: Database, old: asyncpg
         assert await old.fetch(_ALL) == before
     assert interruptions > 4
     assert await old.fetch(_ALL) == before
+
+
+async def test_of_two_at_once_one_does_it(db: Database, old: asyncpg.Connection, old_database: str) -> None:
+    """The second waits for the first, which must not wait for the second."""
+    before, other, said, waiting = await old.fetch(_ALL), Database(old_database, 1), list[str](), list[str]()
+    writer = old.transaction()
+    await writer.start()
+    await old.execute("LOCK TABLE claim IN ROW EXCLUSIVE MODE")
+    first = asyncio.create_task(rekey_claims(db, said.append))
+
+    async def has_begun() -> bool:
+        return bool(said)
+
+    async def has_tried_again() -> bool:
+        return len(waiting) > 1
+
+    await until(has_begun)
+    second = asyncio.create_task(rekey_claims(other, waiting.append))
+    await until(has_tried_again)
+    await writer.commit()
+    copied, copied_too = await asyncio.wait_for(asyncio.gather(first, second), GIVE_UP_SECONDS)
+    assert copied and not copied_too
+    assert all(each.startswith("waiting for another") for each in waiting)
+    assert await old.fetch(_ALL) == before
+    await other.close()
 
 
 async def test_a_copy_that_differs_never_takes_the_name(db: Database, old: asyncpg.Connection) -> None:
