@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from temporalio import workflow
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from contracts import retries, search_attributes
@@ -57,17 +57,43 @@ async def billing_step(name: str, arg: Message, result: type[R], summary: str) -
 async def stripe_step(name: str, arg: Message, result: type[R], summary: str) -> R:
     """Run a few Stripe calls, with heartbeats, on the queue whose rate the server limits."""
     with FailuresShown(name, summary):
-        answer: R = await workflow.execute_activity(
-            name,
-            arg,
-            result_type=result,
-            task_queue=STRIPE_QUEUE,
-            start_to_close_timeout=retries.STRIPE_STEP,
-            heartbeat_timeout=retries.HEARTBEAT,
-            retry_policy=retries.TRANSIENT,
-            summary=summary,
-        )
-    return answer
+        return await _on_stripe(name, arg, result, summary, workflow.ActivityCancellationType.TRY_CANCEL)
+
+
+async def stripe_step_until(
+    stopped: Callable[[], bool], name: str, arg: Message, result: type[R], summary: str
+) -> R | None:
+    """Run a step as `stripe_step`, but cancel it as soon as `stopped` is true, however long it waits or is retried.
+
+    A step that runs learns of it by a heartbeat, and ends itself: its result counts. Returns None if it did not run.
+    """
+    with FailuresShown(name, summary):
+        wait_for_its_end = workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
+        step = _on_stripe(name, arg, result, summary, wait_for_its_end)
+        await workflow.wait_condition(lambda: step.done() or stopped())
+        step.cancel()  # which does nothing to a step that has ended
+        try:
+            return await step
+        except ActivityError as error:
+            if not is_cancelled_exception(error):
+                raise
+            return None
+
+
+def _on_stripe(
+    name: str, arg: Message, result: type[R], summary: str, cancellation: workflow.ActivityCancellationType
+) -> workflow.ActivityHandle[R]:
+    return workflow.start_activity(
+        name,
+        arg,
+        result_type=result,
+        task_queue=STRIPE_QUEUE,
+        start_to_close_timeout=retries.STRIPE_STEP,
+        heartbeat_timeout=retries.HEARTBEAT,
+        retry_policy=retries.TRANSIENT,
+        cancellation_type=cancellation,
+        summary=summary,
+    )
 
 
 STEP_FAILED = (ActivityError, ApplicationError)

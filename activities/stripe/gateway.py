@@ -21,6 +21,8 @@ from contracts.messages.invoices import StripeInvoiceOrder, StripeInvoiceRef, St
 
 LINES_A_REQUEST = 100
 """The most lines of an invoice that Stripe adds or removes in one request."""
+VERIFIED_FOR = timedelta(minutes=5)
+"""What was verified longer ago is verified again before the customer is charged."""
 _KEYS_TRUSTED_FOR = timedelta(hours=20)
 # Stripe refuses a finalization time that is not in the future; nearer than this, we finalize.
 _SOON = timedelta(minutes=1)

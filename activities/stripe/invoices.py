@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import stripe
@@ -11,7 +11,7 @@ from temporalio import activity
 
 from activities.stripe.client import as_dict, keyed, metadata_of
 from activities.stripe.errors import stripe_step
-from activities.stripe.gateway import StripeInvoices, key_may_be_gone, post_once
+from activities.stripe.gateway import VERIFIED_FOR, StripeInvoices, key_may_be_gone, post_once
 from activities.stripe.invoice_data import (
     check_draft,
     found_finalized,
@@ -35,8 +35,6 @@ from reconciliation.figures import lines_digest
 from reconciliation.stripe_lines import MOST_LINES
 
 _FINALIZED_FIRST = {"paid": 0, "open": 1, "uncollectible": 2, "draft": 3, "void": 4}
-# An older comparison is repeated before the customer is charged.
-_VERIFIED_FOR = timedelta(minutes=5)
 
 
 class StripeInvoiceActivities:
@@ -241,4 +239,4 @@ def _just_verified(ref: StripeInvoiceRef) -> bool:
         return False
     if ref.charge_on is ChargeOn.SUBSCRIPTION or ref.paused_subscription is not None or ref.pauses:
         return False
-    return abs(datetime.now(UTC) - ref.verified_at) < _VERIFIED_FOR
+    return abs(datetime.now(UTC) - ref.verified_at) < VERIFIED_FOR

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -17,6 +18,7 @@ from activities.stripe.invoicing.one_step import StripeBillingActivities
 from contracts.messages.invoices import StripeInvoiceOrder, StripeInvoiceRef, StripeLine
 from contracts.messages.one_step.billed import BillResult, StripeInvoiceBilled
 from tests.activities.conftest import Admin
+from tests.support.until import until
 
 NOW = datetime.now(UTC)
 _NUMBERS = count(1)
@@ -46,10 +48,14 @@ async def an_order(client: StripeClient, name: str, lines: int = 2, **changes: A
     )
 
 
-async def bill(client: StripeClient, order: StripeInvoiceOrder, attempt: int = 1) -> BillResult:
+def an_attempt(number: int = 1, waited: timedelta = timedelta()) -> ActivityEnvironment:
     env = ActivityEnvironment()
-    env.info = replace(env.info, attempt=attempt)
-    return await env.run(StripeBillingActivities(client).bill, order)
+    env.info = replace(env.info, attempt=number, scheduled_time=datetime.now(UTC) - waited)
+    return env
+
+
+async def bill(client: StripeClient, order: StripeInvoiceOrder) -> BillResult:
+    return await an_attempt().run(StripeBillingActivities(client).bill, order)
 
 
 async def invoices_of(client: StripeClient, order: StripeInvoiceOrder) -> list[Any]:
@@ -72,34 +78,51 @@ async def test_its_answer_is_what_fetching_the_invoice_returns(stripe_client: St
     assert (fetched.status, fetched.subtotal, len(fetched.lines)) == ("open", 10_500, 105)
 
 
+@pytest.mark.parametrize(
+    ("number", "waited"), [(2, timedelta()), (1, timedelta(minutes=5))], ids=["later attempt", "long wait"]
+)
+async def test_an_order_that_may_be_outdated_is_not_followed(
+    stripe_client: StripeClient, number: int, waited: timedelta
+) -> None:
+    order = await an_order(stripe_client, "outdated")
+    result = await an_attempt(number, waited).run(StripeBillingActivities(stripe_client).bill, order)
+    assert (result.billed, bool(result.unusual)) == (None, True)
+    assert await invoices_of(stripe_client, order) == []
+
+
+@pytest.mark.parametrize(("path", "status"), [("add_lines", "draft"), ("finalize", "open")])
+async def test_a_step_that_is_cancelled_finalizes_nothing_but_ends_its_request(
+    stripe_client: StripeClient, admin: Admin, path: str, status: str
+) -> None:
+    order = await an_order(stripe_client, "cancelled")
+    await admin("faults", {"match": {"path": path}, "action": "slow", "seconds": 1.0})
+    attempt = an_attempt()
+    step = asyncio.create_task(attempt.run(StripeBillingActivities(stripe_client).bill, order))
+
+    async def requested() -> bool:
+        return any(rule["hits"] for rule in (await admin("faults", method="GET"))["faults"])
+
+    await until(requested)
+    attempt.cancel()
+    result = await step
+    assert (result.billed is None) is (status == "draft"), result
+    assert [each.status for each in await invoices_of(stripe_client, order)] == [status]
+
+
 @pytest.mark.parametrize("path", ["/v1/invoices$", "add_lines", "finalize"])
-async def test_after_a_lost_answer_the_next_attempt_goes_on(
+async def test_what_another_run_has_made_is_for_the_separate_steps(
     stripe_client: StripeClient, admin: Admin, path: str
 ) -> None:
+    """A person may have edited the draft meanwhile; and nobody knows whether Stripe's event has come and gone."""
     order = await an_order(stripe_client, "lost")
     await admin("faults", {"match": {"method": "POST", "path": path}, "action": "lost_response"})
     with pytest.raises(ApplicationError) as failed:
         await bill(stripe_client, order)
     assert not failed.value.non_retryable
-    answer = billed(await bill(stripe_client, order, attempt=2))
-    # Whether Stripe's event of the finalization has come and gone is unknown then: nobody waits for it.
-    assert answer.snapshot.found_finalized is (path == "finalize")
-    assert [(each.status, each.subtotal) for each in await invoices_of(stripe_client, order)] == [("open", 200)]
-
-
-@pytest.mark.parametrize("attempt", [2, 1], ids=["the next attempt", "another run"])
-async def test_a_draft_that_was_edited_between_attempts_is_not_finalized(
-    stripe_client: StripeClient, admin: Admin, attempt: int
-) -> None:
-    order = await an_order(stripe_client, "edited")
-    await admin("faults", {"match": {"path": "finalize"}, "action": "503"})
-    with pytest.raises(ApplicationError):
-        await bill(stripe_client, order)
-    (draft,) = await invoices_of(stripe_client, order)
-    await stripe_client.v1.invoices.add_lines_async(draft.id, {"lines": [{"amount": -50, "description": "a favour"}]})
-    result = await bill(stripe_client, order, attempt)
-    assert (result.billed, "was edited in Stripe" in result.unusual) == (None, True)
-    assert [each.status for each in await invoices_of(stripe_client, order)] == ["draft"]
+    (made,) = await invoices_of(stripe_client, order)
+    result = await bill(stripe_client, order)
+    assert result == BillResult(unusual=f"an earlier attempt created {made.id}")
+    assert [each.status for each in await invoices_of(stripe_client, order)] == [made.status]
 
 
 @pytest.mark.parametrize("refused", ["create", "add_lines", "finalize"])
@@ -115,15 +138,12 @@ async def test_what_stripe_refuses_is_for_the_separate_steps(stripe_client: Stri
     assert (result.billed, result.unusual.startswith("Stripe: ")) == (None, True)
 
 
-@pytest.mark.parametrize("path", ["/v1/invoices$", "add_lines", "finalize"])
-async def test_a_failure_that_stripe_keeps_is_for_the_separate_steps(
-    stripe_client: StripeClient, admin: Admin, path: str
-) -> None:
+async def test_a_failure_that_stripe_keeps_is_for_the_separate_steps(stripe_client: StripeClient, admin: Admin) -> None:
     order = await an_order(stripe_client, "kept")
-    await admin("faults", {"match": {"method": "POST", "path": path}, "action": "500"})
+    await admin("faults", {"match": {"method": "POST", "path": "/v1/invoices$"}, "action": "500"})
     with pytest.raises(ApplicationError):
         await bill(stripe_client, order)
-    result = await bill(stripe_client, order, attempt=2)
+    result = await bill(stripe_client, order)
     assert (result.billed, result.unusual.startswith("Stripe: ")) == (None, True)
     assert {each.status for each in await invoices_of(stripe_client, order)} <= {"draft"}
 

@@ -15,7 +15,7 @@ from billing.invoice.policy import AccountPolicy, ChargeOn
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
-from storage.accounts import accounts, policies
+from storage.accounts import accounts, pauses, policies
 from storage.accounts.accounts import AccountRecord
 from tests.support.rest import until_rested
 from tests.support.system import System, at
@@ -154,3 +154,14 @@ async def only(system: System, *states: InvoiceState) -> InvoiceRecord:
         return found[0] if len(found) == 1 and found[0].state in states else None
 
     return await until(there)
+
+
+async def pause(system: System, team: str, subscription: str, behavior: str = "keep_as_draft", **more: Any) -> None:
+    """Pause collection, and wait until Perdure knows."""
+    paused = {"pause_collection": {"behavior": behavior, **more}}
+    await system.stripe.v1.subscriptions.update_async(subscription, paused)
+
+    async def known() -> bool:
+        return await pauses.paused_subscription(system.db, team) == subscription
+
+    await until(known)

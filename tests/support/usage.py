@@ -24,6 +24,13 @@ async def one_day(
     return f"{MAY}/{team}/period"
 
 
+async def one_day_known(system: System, team: str, card: str | None = None) -> str:
+    """Add a day of usage of an account whose Stripe customer is known. Returns the key of its future invoice."""
+    paying = {"invoice_settings": {"default_payment_method": card}} if card else {}
+    customer = await system.stripe.v1.customers.create_async({"metadata": {"attribution_id": team}, **paying})
+    return await one_day(system, team, customer.id)
+
+
 async def stripe_ids(system: System, key: str) -> list[str]:
     """Return the ids of the Stripe invoices with this key."""
     return [i["id"] for i in await system.stripe_invoices() if i["metadata"].get("perdure_invoice") == key]

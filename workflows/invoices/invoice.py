@@ -209,11 +209,11 @@ class InvoiceWorkflow:
 
     async def _bill(self, invoice: InvoiceBrief, wait: timedelta) -> InvoiceBrief:
         """Bill the invoice in one Stripe step, await Stripe's events, settle by Stripe's answer if it covers them."""
-        billed = await one_step.bill(self._ref, invoice)
+        billed = await one_step.bill(self._ref, invoice, lambda: self._inbox.retry)
         if billed is None:
             self._inbox = replace(self._inbox, doubted=True)
             return await steps.reload(self._ref)
-        heard = billed.snapshot.found_finalized or await self._await_stripe(
+        heard = await self._await_stripe(
             billed.created.stripe_invoice_id, wait, partial(one_step.heard_enough, billed, lambda: self._inbox)
         )
         if not (heard and one_step.covers(billed, self._inbox)):

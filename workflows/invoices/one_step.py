@@ -19,19 +19,24 @@ with workflow.unsafe.imports_passed_through():
     from reconciliation import states
     from workflows.invoices import steps
     from workflows.invoices.details import what
-    from workflows.steps import STEP_FAILED, local_step, show, stripe_step
+    from workflows.steps import STEP_FAILED, local_step, show, stripe_step_until
 
 
-async def bill(ref: InvoiceRef, invoice: InvoiceBrief) -> StripeInvoiceBilled | None:
-    """Create and finalize the invoice in Stripe. Returns None if something is unusual: the separate steps handle it."""
+async def bill(ref: InvoiceRef, invoice: InvoiceBrief, decided: Callable[[], bool]) -> StripeInvoiceBilled | None:
+    """Create and finalize the invoice in Stripe. Returns None if something is unusual: the separate steps handle it.
+
+    A decision that a person makes before the customer is charged is unusual, and stops it.
+    """
     order = invoice.order
     if order is None:
         show(f"Publishing the usage report: {what(invoice)}.")
         order = await local_step(Activities.PUBLISH_REPORT, ref, StripeInvoiceOrder, "Publish the usage report")
     show(f"Creating and finalizing the Stripe invoice: {what(invoice)}.")
-    result = await stripe_step(
-        Activities.BILL_STRIPE_INVOICE, order, BillResult, f"Create and finalize the Stripe invoice: {what(invoice)}"
-    )
+    summary = f"Create and finalize the Stripe invoice: {what(invoice)}"
+    result = None
+    if not (order.pauses or decided()):  # which Postgres did not have yet when it was loaded
+        result = await stripe_step_until(decided, Activities.BILL_STRIPE_INVOICE, order, BillResult, summary)
+    result = result or BillResult(unusual="something was decided meanwhile")
     if result.billed is None:
         workflow.logger.info("invoice %s is billed by separate steps: %s", ref.invoice_key, result.unusual)
     return result.billed

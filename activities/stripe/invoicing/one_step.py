@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from collections.abc import Coroutine
+from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 import stripe
 from stripe import StripeClient
 from temporalio import activity
 
 from activities.stripe.errors import is_refused, stored_failure, stripe_step
-from activities.stripe.gateway import StripeInvoices, key_may_be_gone
-from activities.stripe.invoice_data import check_draft, found_finalized, snapshot, stripe_invoice_created
+from activities.stripe.gateway import VERIFIED_FOR, StripeInvoices, key_may_be_gone
+from activities.stripe.invoice_data import snapshot, stripe_invoice_created
 from activities.stripe.invoicing.requests import InvoiceRequests, chunks_of
 from activities.stripe.mode import Mode, check_mode
-from billing.errors import EditedInvoiceError
-from contracts import stripe_metadata
 from contracts.messages.invoices import StripeInvoiceCreated, StripeInvoiceOrder, StripeInvoiceRef
 from contracts.messages.one_step.billed import BillResult, StripeInvoiceBilled
 from contracts.names import Activities
-from reconciliation.figures import lines_digest
 
 _FINALIZED = frozenset({"open", "paid"})
+
+T = TypeVar("T")
 
 
 class StripeBillingActivities:
@@ -39,14 +41,15 @@ class StripeBillingActivities:
         refusal, a failure that Stripe keeps under a key, and an invoice that is not as ordered are returned as unusual:
         the separate steps find the same, and know what to do.
 
+        The order holds what Postgres knew when it was made. It is not finalized by an order that may be outdated: a
+        person may have decided to void the invoice since, or paused collection. That is unusual, too.
+
         Raises:
             ApplicationError: retryable; or non-retryable if the invoice is of the other mode than STRIPE_MODE.
         """
         async with stripe_step() as made:
             try:
-                return await self._bill(order, made)
-            except EditedInvoiceError as error:
-                return BillResult(unusual=str(error))
+                return await _to_its_end(self._bill(order, made))
             except stripe.StripeError as error:
                 if not (is_refused(error) or stored_failure(error)):
                     raise
@@ -54,6 +57,8 @@ class StripeBillingActivities:
 
     async def _bill(self, order: StripeInvoiceOrder, made: list[StripeInvoiceCreated]) -> BillResult:
         assert order.stripe_customer_id is not None
+        if (why := _outdated()) is not None:
+            return BillResult(unusual=why)
         if key_may_be_gone(order.generation, order.cutoff) and await self._requests.has_any(
             order.stripe_customer_id, order.invoice_key
         ):
@@ -62,33 +67,16 @@ class StripeBillingActivities:
         check_mode(self._mode, posted.invoice)
         created = stripe_invoice_created(order, posted.invoice)
         made.append(created)
-        as_of_now = activity.info().attempt == 1 and not posted.replayed
+        if posted.replayed:
+            return BillResult(unusual=f"an earlier attempt created {created.stripe_invoice_id}")
         for chunk in chunks_of(order.lines):
             posted = await self._requests.add_lines(order, created.stripe_invoice_id, chunk)
-            as_of_now = as_of_now and not posted.replayed
         if (posted.invoice["currency"], posted.invoice["subtotal"]) != (order.currency, order.amount):
             return BillResult(unusual=f"{created.stripe_invoice_id} has not the figures of the order")
-        ref = _ref(order, created)
-        if not as_of_now and (result := await self._compare_again(ref, created)) is not None:
-            return result
-        posted = await self._requests.finalize(ref)
+        if (why := _outdated()) is not None:
+            return BillResult(unusual=why)
+        posted = await self._requests.finalize(_ref(order, created))
         return await self._billed(created, posted.invoice)
-
-    async def _compare_again(self, ref: StripeInvoiceRef, created: StripeInvoiceCreated) -> BillResult | None:
-        """Fetch the invoice of an earlier attempt. Returns None if it is a draft, and still as ordered.
-
-        Raises:
-            EditedInvoiceError: somebody edited the draft.
-        """
-        fetched = await self._gateway.fetch(ref)
-        if fetched.metadata.get(stripe_metadata.REPORT_ID) != ref.report_id:
-            return BillResult(unusual=f"{ref.stripe_invoice_id} names another report")
-        if fetched.status in _FINALIZED:
-            return BillResult(billed=StripeInvoiceBilled(created=created, snapshot=found_finalized(fetched)))
-        if fetched.status != "draft":
-            return BillResult(unusual=f"{ref.stripe_invoice_id} is {fetched.status}")
-        check_draft(ref, fetched)
-        return None
 
     async def _billed(self, created: StripeInvoiceCreated, invoice: dict[str, Any]) -> BillResult:
         if invoice["status"] not in _FINALIZED:
@@ -97,14 +85,29 @@ class StripeBillingActivities:
         return BillResult(billed=StripeInvoiceBilled(created=created, snapshot=answer))
 
 
+def _outdated() -> str | None:
+    """Return why Postgres may know more than the order says, or None if the order is recent."""
+    info = activity.info()
+    if activity.is_cancelled():
+        return "it was cancelled"
+    if info.attempt > 1:
+        return "an earlier attempt failed"
+    waited = datetime.now(UTC) - info.scheduled_time
+    return None if waited < VERIFIED_FOR else f"it has waited for {waited}"
+
+
+async def _to_its_end(work: Coroutine[Any, Any, T]) -> T:
+    """Do the work to its end, also if the activity is cancelled: no request is abandoned halfway."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        return await task
+
+
 def _ref(order: StripeInvoiceOrder, created: StripeInvoiceCreated) -> StripeInvoiceRef:
     return StripeInvoiceRef(
         invoice_key=order.invoice_key,
         stripe_invoice_id=created.stripe_invoice_id,
         generation=order.generation,
-        stripe_customer_id=created.stripe_customer_id,
-        currency=order.currency,
-        amount=order.amount,
-        lines_digest=lines_digest((line.line_id, line.amount) for line in order.lines),
-        report_id=order.metadata.get(stripe_metadata.REPORT_ID, ""),
     )

@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from typing import Any
 
 import pytest
 from temporalio.api.enums.v1 import EventType
-from temporalio.client import RPCError
 
 from billing.invoice.policy import BlockedKind
 from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
-from contracts.names import STRIPE_QUEUE, Activities
+from contracts.names import Activities
 from tests.e2e.decisions import void
 from tests.support.months import MAY
 from tests.support.rest import until_rested
 from tests.support.system import System
-from tests.support.until import GIVE_UP_SECONDS, until
-from tests.support.usage import DAY_CENTS, one_day, stripe_ids
+from tests.support.until import until
+from tests.support.usage import DAY_CENTS, one_day_known, stripe_ids
 
 S = InvoiceState
-
-
-async def known(system: System, team: str, card: str | None = None) -> str:
-    """Add a day of usage of an account whose Stripe customer is known. Returns the key of its future invoice."""
-    paying = {"invoice_settings": {"default_payment_method": card}} if card else {}
-    customer = await system.stripe.v1.customers.create_async({"metadata": {"attribution_id": team}, **paying})
-    return await one_day(system, team, customer.id)
 
 
 async def events_of(system: System, key: str) -> list[Any]:
@@ -44,7 +35,7 @@ def activities_in(events: list[Any]) -> list[str]:
 
 @pytest.mark.history("one-step")
 async def test_a_paid_invoice_takes_one_remote_activity_and_one_task_before_and_after_it(system: System) -> None:
-    key = await known(system, "team:common", "pm_card_visa")
+    key = await one_day_known(system, "team:common", "pm_card_visa")
     await system.run_period(MAY)
     await until_rested(system)
     invoice = await system.invoice(key)
@@ -62,7 +53,7 @@ async def test_a_paid_invoice_takes_one_remote_activity_and_one_task_before_and_
 
 @pytest.mark.history("one-step-polled")
 async def test_if_no_event_comes_stripe_is_asked(system: System) -> None:
-    key = await known(system, "team:silent")
+    key = await one_day_known(system, "team:silent")
     system.settings = system.settings.model_copy(update={"finalization_poll_seconds": 0.3})
     await system.stop()
     await system.start()
@@ -73,33 +64,10 @@ async def test_if_no_event_comes_stripe_is_asked(system: System) -> None:
     assert activities_in(events) == [Activities.BILL_STRIPE_INVOICE, Activities.RETRIEVE_STRIPE_INVOICE]
 
 
-@pytest.mark.history("one-step-voided")
-async def test_a_void_that_is_decided_during_the_step_is_done_after_it(system: System) -> None:
-    key = await known(system, "team:undone")
-    await system.stop(STRIPE_QUEUE)
-    period = await system.start_period(MAY)
-
-    async def waits_for_stripe() -> bool:
-        handle = system.client.get_workflow_handle(workflow_ids.invoice(key))
-        try:
-            pending = (await handle.describe()).raw_description.pending_activities
-        except RPCError:
-            return False  # not started yet
-        return [each.activity_type.name for each in pending] == [Activities.BILL_STRIPE_INVOICE]
-
-    await until(waits_for_stripe)
-    await void(system, key)
-    await system.start(STRIPE_QUEUE)
-    await asyncio.wait_for(period.result(), GIVE_UP_SECONDS)
-    await system.until_state(key, S.VOIDED)
-    (made,) = await stripe_ids(system, key)
-    assert (await system.stripe.v1.invoices.retrieve_async(made)).status == "void"
-
-
 @pytest.mark.history("one-step-lost")
 async def test_a_void_finds_what_a_lost_workflow_has_made(system: System) -> None:
     """Otherwise its usage would be billed again, next to an invoice that the customer pays."""
-    key = await known(system, "team:gone")
+    key = await one_day_known(system, "team:gone")
     await system.admin("webhook_faults", {"match": {"type": "invoice"}, "action": "drop", "times": None})
     await system.start_period(MAY)
 
@@ -120,7 +88,7 @@ async def test_a_void_finds_what_a_lost_workflow_has_made(system: System) -> Non
 @pytest.mark.history("one-step-doubted")
 async def test_what_is_unusual_takes_the_separate_steps(system: System) -> None:
     """A draft of an earlier attempt is found, which a person has edited meanwhile: it is not charged."""
-    key = await known(system, "team:doubted")
+    key = await one_day_known(system, "team:doubted")
     await system.admin("faults", {"match": {"path": "finalize"}, "action": "503", "times": None})
     await system.start_period(MAY)
 
@@ -141,7 +109,7 @@ async def test_what_is_unusual_takes_the_separate_steps(system: System) -> None:
 
 @pytest.mark.history("one-step-declined")
 async def test_a_payment_that_fails_at_once_is_recorded_from_stripes_answer(system: System) -> None:
-    key = await known(system, "team:broke", "pm_card_chargeDeclined")
+    key = await one_day_known(system, "team:broke", "pm_card_chargeDeclined")
     await system.run_period(MAY)
     await until_rested(system)
     invoice = await system.invoice(key)

@@ -10,8 +10,8 @@ import pytest
 from billing.invoice.policy import AccountPolicy, BlockedKind, ChargeOn, Finalization
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
-from storage.accounts import pauses, policies
-from tests.e2e.subscribers import FEE, Subscribers, only, subscribed, subscribing
+from storage.accounts import policies
+from tests.e2e.subscribers import FEE, Subscribers, only, pause, subscribed, subscribing
 from tests.support.rest import unheard, until_rested
 from tests.support.system import System
 from tests.support.until import until
@@ -24,17 +24,6 @@ async def they(system: System) -> AsyncIterator[Subscribers]:
     async with subscribing(system) as found:
         yield found
     await system.admin("settings", {"subscription_invoices": False})
-
-
-async def pause(system: System, team: str, subscription: str, behavior: str = "keep_as_draft", **more: Any) -> None:
-    """Pause collection, and wait until Perdure knows."""
-    paused = {"pause_collection": {"behavior": behavior, **more}}
-    await system.stripe.v1.subscriptions.update_async(subscription, paused)
-
-    async def known() -> bool:
-        return await pauses.paused_subscription(system.db, team) == subscription
-
-    await until(known)
 
 
 async def resume(system: System, subscription: str) -> None:
