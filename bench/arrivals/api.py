@@ -59,9 +59,9 @@ async def _flood(product: MeasuredProduct, events: int, size: int) -> list[Figur
     cpu, parts = _cpu(watch, events)
     note, rate = f"batches of {size:,}; load {os.getloadavg()[0]:.1f}", events / seconds
     return [
-        Figure(PART, "events, sent to folded", rate, "a second", *at_least(_LEAST_A_SECOND, rate), note=note),
+        Figure(PART, "events, sent to folded", rate, "a second", at_least(_LEAST_A_SECOND), note=note),
         Figure(PART, "events, sent to accepted", events / (accepted - started), "a second", note=note),
-        Figure(PART, "CPU of 1,000 events", cpu, "ms", *at_most(_MOST_CPU_MS, cpu), note=f"{note}: {parts}"),
+        Figure(PART, "CPU of 1,000 events", cpu, "ms", at_most(_MOST_CPU_MS), note=f"{note}: {parts}"),
         Figure(PART, "peak memory, api", watch.costs()["api"].peak_mib, "MiB", note=note),
     ]
 
@@ -105,7 +105,7 @@ def _answered(answers: list[float], note: str) -> list[Figure]:
     p50, p99 = 1000 * hundredths[49], 1000 * hundredths[98]
     return [
         Figure(PART, "answer, median", p50, "ms", note=note),
-        Figure(PART, "answer, p99", p99, "ms", *at_most(_STEADY_MOST_MS, p99), note=note),
+        Figure(PART, "answer, p99", p99, "ms", at_most(_STEADY_MOST_MS), note=note),
     ]
 
 
@@ -125,11 +125,11 @@ async def _many_facts(product: MeasuredProduct) -> list[Figure]:
     each = await _cost_of(product, [[change(f"new-{n}", 1) for n in range(MOST_ITEMS)]]) / MOST_ITEMS
     return [
         Figure(
-            PART, "CPU of one more fact", one, "ms", *at_most(_MOST_MS_AN_INSTANCE, one),
+            PART, "CPU of one more fact", one, "ms", at_most(_MOST_MS_AN_INSTANCE),
             note=f"of an instance that has changed {_FACTS:,} times; load {os.getloadavg()[0]:.1f}",
         ),
         Figure(
-            PART, "CPU of one more fact", each, "ms", *at_most(_MOST_MS_AN_INSTANCE, each),
+            PART, "CPU of one more fact", each, "ms", at_most(_MOST_MS_AN_INSTANCE),
             note=f"of each of {MOST_ITEMS:,} instances",
         ),
     ]  # fmt: skip

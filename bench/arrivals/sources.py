@@ -84,12 +84,12 @@ async def _figures(bench: _Sources, rows: int, kind: str) -> list[Figure]:
     growth = peak / smaller.run.peak_mib
     return [
         *(
-            Figure(PART, f"{what}, {name}", each.run.seconds, "s", *at_most(most, each.run.seconds), note=_note(each))
+            Figure(PART, f"{what}, {name}", each.run.seconds, "s", at_most(most), note=_note(each))
             for name, each in (("new", new), ("again", again))
         ),
-        Figure(PART, f"{what}, peak memory", peak, "MiB", *at_most(_MOST_MIB, peak), note="of the reading process"),
+        Figure(PART, f"{what}, peak memory", peak, "MiB", at_most(_MOST_MIB), note="of the reading process"),
         Figure(
-            PART, f"{what}, {_SMALLER} times the rows", growth, "× the memory", *at_most(_GROWTH, growth),
+            PART, f"{what}, {_SMALLER} times the rows", growth, "× the memory", at_most(_GROWTH),
             note=f"{small:,} rows: {smaller.run.peak_mib:.0f} MiB",
         ),
     ]  # fmt: skip

@@ -38,7 +38,7 @@ async def _measure(instances: int) -> list[Figure]:
         note = f"{instances:,} instances, CPU {cost.cpu_seconds:.1f} s, peak {cost.peak_mib:.0f} MiB"
         figures.append(Figure(PART, name, cost.seconds, "s", note=note))
         grows = f"{name}: memory above that of a tenth"
-        figures.append(Figure(PART, grows, growth, "MiB", *at_most(_MOST_GROWTH_MIB, growth)))
+        figures.append(Figure(PART, grows, growth, "MiB", at_most(_MOST_GROWTH_MIB)))
     return figures
 
 

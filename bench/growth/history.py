@@ -91,8 +91,8 @@ async def _months(history: _History, rounds: int) -> list[Figure]:
     return [
         Figure(PART, "claiming the first months", first, "s", note=f"CPU, with PostgreSQL; {note}"),
         Figure(PART, f"claiming month {MONTHS + 1} and after", last, "s", note=f"CPU; wall {spent[-1].wall:.2f} s"),
-        Figure(PART, f"month {MONTHS + 1} / the first", growth, "× the CPU", *at_most(_GROWTH, growth)),
-        Figure(PART, "a second run / the first run", second, "× the CPU", *at_most(_SECOND_RUN, second)),
+        Figure(PART, f"month {MONTHS + 1} / the first", growth, "× the CPU", at_most(_GROWTH)),
+        Figure(PART, "a second run / the first run", second, "× the CPU", at_most(_SECOND_RUN)),
     ]
 
 

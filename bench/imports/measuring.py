@@ -88,15 +88,15 @@ async def _figures(bench: _Imports, rows: int, kind: str, *, timed: bool) -> lis
     growth = max(new.peak_mib, again.peak_mib) / smaller.peak_mib
     peak = max(new.peak_mib, again.peak_mib)
     return [
-        Figure(PART, f"{what}, new", new.seconds, "s", *at_most(most, new.seconds), note=_note(rows, new)),
-        Figure(PART, f"{what}, again", again.seconds, "s", *at_most(most, again.seconds), note=_note(rows, again)),
+        Figure(PART, f"{what}, new", new.seconds, "s", at_most(most), note=_note(rows, new)),
+        Figure(PART, f"{what}, again", again.seconds, "s", at_most(most), note=_note(rows, again)),
         Figure(
-            PART, f"{what}, CPU of PostgreSQL / COPY", times, "×", *at_most(_TIMES_THE_COPY, times),
+            PART, f"{what}, CPU of PostgreSQL / COPY", times, "×", at_most(_TIMES_THE_COPY),
             note=f"COPY of the same rows: {copied:.1f} s of CPU",
         ),
-        Figure(PART, f"{what}, peak memory", peak, "MiB", *at_most(_MOST_MIB, peak), note="of the command"),
+        Figure(PART, f"{what}, peak memory", peak, "MiB", at_most(_MOST_MIB), note="of the command"),
         Figure(
-            PART, f"{what}, {_SMALLER} times the rows", growth, "× the memory", *at_most(_GROWTH, growth),
+            PART, f"{what}, {_SMALLER} times the rows", growth, "× the memory", at_most(_GROWTH),
             note=f"{small:,} rows: {smaller.peak_mib:.0f} MiB",
         ),
     ]  # fmt: skip

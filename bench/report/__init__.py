@@ -1,0 +1,1 @@
+"""The page of figures, made from what `python -m bench --json` saved."""

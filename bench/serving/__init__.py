@@ -1,0 +1,1 @@
+"""The processes that serve: how soon they are ready, and how fast the webhook answers."""
