@@ -24,11 +24,13 @@ async def db_upgrade() -> None:
     """Upgrade the database schema to this version.
 
     Safe to run at any time, and several times concurrently. It also brings along what an earlier version left: the
-    table of claims, and the usage by day of settled invoices that lack it. Workers go on meanwhile.
+    table of claims, and the usage by day of settled invoices that lack it. Workers of this version go on meanwhile:
+    start them once it says which revision the database is at.
     """
     url = common.settings().need("database_url")
     before = await _revision(url)
-    after = await upgrade(url)
+    with output.progress_when_slow() as say:
+        after = await upgrade(url, say)
     output.say(f"The database is at revision {after}{_change(before, after)}.")
     await _bring_along(url)
     missing = await roles_without_grants(url)

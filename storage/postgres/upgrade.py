@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
@@ -12,10 +13,10 @@ from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.postgres.database import Database, DatabaseUnavailableError
 from storage.postgres.roles import ROLES, missing_roles
+from storage.rekeying.indexes import build_indexes
 
 _INSUFFICIENT_PRIVILEGE = "42501"
 _EXTENSION_MISSING = ("0A000", "58P01")
@@ -49,10 +50,10 @@ def _revisions() -> Iterator[Script]:
     return ScriptDirectory.from_config(config()).walk_revisions()
 
 
-async def upgrade(database_url: str) -> str:
+async def upgrade(database_url: str, say: Callable[[str], None] = lambda _: None) -> str:
     """Run all missing migrations. Returns the database's revision afterwards.
 
-    Several processes can run this concurrently: an advisory lock serializes them.
+    Several processes can run this concurrently: advisory locks serialize them. `say` is given what takes long.
 
     Raises:
         DatabaseUnavailableError: the database cannot be reached, its role is not allowed to create the schema, or its
@@ -60,8 +61,13 @@ async def upgrade(database_url: str) -> str:
     """
     database = Database(database_url, pool_size=1)
     try:
-        async with _one_at_a_time, database.transaction() as connection:
-            await _migrate(connection)
+        async with _one_at_a_time:
+            async with database.reading() as connection:
+                with _rights_explained():
+                    await build_indexes(connection, say)
+            async with database.transaction() as connection:
+                with _rights_explained():
+                    await connection.run_sync(lambda sync: command.upgrade(config(sync), "head"))
     except CommandError as error:
         raise DatabaseUnavailableError(
             f"the database is newer than this version of Perdure, whose last revision is {head()}: {error}; use the "
@@ -72,9 +78,10 @@ async def upgrade(database_url: str) -> str:
     return head()
 
 
-async def _migrate(connection: AsyncConnection) -> None:
+@contextmanager
+def _rights_explained() -> Iterator[None]:
     try:
-        await connection.run_sync(lambda sync: command.upgrade(config(sync), "head"))
+        yield
     except DBAPIError as error:
         state = getattr(error.orig, "sqlstate", None)
         if state == _INSUFFICIENT_PRIVILEGE or state in _EXTENSION_MISSING:

@@ -2,21 +2,12 @@
 
 from alembic import op
 
-from storage.schema.migrations import reports_0010
+from storage.schema.migrations import indexes_0010, reports_0010
 
 revision = "0010"
 down_revision = "0009"
 branch_labels = None
 depends_on = None
-
-# 128 bits: no two instances will ever share a key by accident, and if they did, PostgreSQL would refuse a claim rather
-# than allow a second one. Not `md5`, which a server in FIPS mode refuses.
-INSTANCE_KEY = """
-CREATE FUNCTION instance_key(instance_id text) RETURNS uuid LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CAST(lpad(to_hex(hashtextextended(instance_id, 0)), 16, '0')
-                || lpad(to_hex(hashtextextended(instance_id, 1)), 16, '0') AS uuid)
-$$
-"""
 
 # Claims that exist keep their constraint until `storage/rekeying/` has brought them along: building the new one would
 # keep everybody out of the table.
@@ -27,6 +18,7 @@ BEGIN
         ALTER TABLE claim
             DROP CONSTRAINT claim_never_twice,
             ADD CONSTRAINT claim_never_twice EXCLUDE USING gist (instance_key(instance_id) WITH =, during WITH &&);
+        DROP INDEX IF EXISTS claim_instance_key;
     END IF;
 END
 $$
@@ -45,10 +37,7 @@ CREATE TABLE reopened_usage (
 );
 CREATE INDEX reopened_usage_account ON reopened_usage (attribution_id, since);
 
-CREATE INDEX workspace_instance_account ON workspace_instance
-    (attribution_id, (COALESCE(LEAST(stopping_time, stopped_time), 'infinity'::timestamptz)));
 DROP INDEX workspace_instance_attribution_id;
-CREATE INDEX segment_account ON segment (attribution_id, (COALESCE(upper(during), 'infinity'::timestamptz)));
 DROP INDEX segment_attribution_id;
 
 CREATE OR REPLACE VIEW instance_segment AS
@@ -168,7 +157,10 @@ REOPENING = (
 
 
 def upgrade() -> None:
-    op.execute(INSTANCE_KEY)
+    # Before the locks that keep readers out. `perdure db upgrade` has built what takes long.
+    for name, columns in indexes_0010.KEPT.items():
+        op.execute(f"CREATE INDEX IF NOT EXISTS {name} ON {columns}")
+    op.execute(indexes_0010.INSTANCE_KEY)
     op.execute(CLAIM_NEVER_TWICE)
     for statement in MARKS.strip().split(";\n"):
         if statement.strip():
