@@ -47,7 +47,7 @@ MATRIX: dict[str, tuple[str, str, str, str, str]] = {
     "rate_card": ("ra", "r", "r", "-", "-"),
     "received_event": ("-", "r", "r", "rd", "ra"),
     "refund": ("raw", "r", "r", "-", "-"),
-    "reopened_usage": ("rad", "ra", "r", "a", "-"),
+    "reopened_usage": ("rad", "r", "r", "-", "-"),
     "segment": ("r", "rad", "r", "rad", "-"),
     "source": ("r", "raw", "r", "raw", "-"),
     "source_fault": ("r", "rawd", "r", "rawd", "-"),

@@ -80,9 +80,12 @@ JOIN workspace_instance AS w ON w.id = s.instance_id
 # waits for nobody: a claim takes away the rows that it has seen, so that a row that it has not seen outlasts it. What
 # changes an account's windows or what is charged needs no row: `account.claimed_windows` has the windows of the mark.
 # `since` is a microsecond before the end, so that the segment reaches beyond it.
+#
+# What joins is run by EXECUTE, and so planned for the rows that there are: else a session would keep the plan of its
+# first, mostly of a single row. LATERAL with OFFSET 0 has segments found by instance, never read as a whole.
 REOPENING = (
     """
-    CREATE FUNCTION reopen_added() RETURNS trigger LANGUAGE plpgsql AS $$
+    CREATE FUNCTION reopen_added() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
     BEGIN
         INSERT INTO reopened_usage (attribution_id, since)
         SELECT attribution_id, min(least(stopping_time, stopped_time)) - interval '1 microsecond'
@@ -93,25 +96,40 @@ REOPENING = (
     END $$
     """,
     """
-    CREATE FUNCTION reopen_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+    CREATE FUNCTION reopen_changed() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
     BEGIN
-        INSERT INTO reopened_usage (attribution_id, since)
-        SELECT s.attribution_id, min(s.until) - interval '1 microsecond'
-        FROM after
-        JOIN before USING (id)
-        JOIN instance_segment AS s ON s.instance_id = after.id
-        WHERE (after.attribution_id, after.creation_time, after.started_time, after.stopping_time, after.stopped_time,
-               after.segmented)
-            IS DISTINCT FROM
-              (before.attribution_id, before.creation_time, before.started_time, before.stopping_time,
-               before.stopped_time, before.segmented)
-          AND s.attribution_id <> '' AND s.until < 'infinity'
-        GROUP BY s.attribution_id;
+        EXECUTE $planned$
+            WITH changed AS MATERIALIZED (
+                SELECT after.id, after.attribution_id, after.segmented,
+                       least(after.stopping_time, after.stopped_time) AS until
+                FROM after
+                JOIN before USING (id)
+                WHERE (after.attribution_id, after.creation_time, after.started_time, after.stopping_time,
+                       after.stopped_time, after.segmented)
+                    IS DISTINCT FROM
+                      (before.attribution_id, before.creation_time, before.started_time, before.stopping_time,
+                       before.stopped_time, before.segmented)
+            )
+            INSERT INTO reopened_usage (attribution_id, since)
+            SELECT r.attribution_id, min(r.until) - interval '1 microsecond'
+            FROM (
+                SELECT c.attribution_id, c.until FROM changed AS c WHERE NOT c.segmented
+                UNION ALL
+                SELECT s.attribution_id, s.until
+                FROM changed AS c
+                CROSS JOIN LATERAL (
+                    SELECT attribution_id, upper(during) AS until FROM segment WHERE instance_id = c.id OFFSET 0
+                ) AS s
+                WHERE c.segmented
+            ) AS r
+            WHERE r.attribution_id <> '' AND r.until < 'infinity'
+            GROUP BY r.attribution_id
+        $planned$;
         RETURN NULL;
     END $$
     """,
     """
-    CREATE FUNCTION reopen_segments() RETURNS trigger LANGUAGE plpgsql AS $$
+    CREATE FUNCTION reopen_segments() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
     BEGIN
         INSERT INTO reopened_usage (attribution_id, since)
         SELECT attribution_id, min(upper(during)) - interval '1 microsecond'
@@ -122,14 +140,18 @@ REOPENING = (
     END $$
     """,
     """
-    CREATE FUNCTION reopen_released() RETURNS trigger LANGUAGE plpgsql AS $$
+    CREATE FUNCTION reopen_released() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
     BEGIN
-        INSERT INTO reopened_usage (attribution_id, since)
-        SELECT s.attribution_id, min(s.until) - interval '1 microsecond'
-        FROM released
-        JOIN instance_segment AS s ON s.instance_id = released.instance_id AND s.during && released.during
-        WHERE s.attribution_id <> '' AND s.until < 'infinity'
-        GROUP BY s.attribution_id;
+        EXECUTE $planned$
+            INSERT INTO reopened_usage (attribution_id, since)
+            SELECT s.attribution_id, min(s.until) - interval '1 microsecond'
+            FROM released AS r
+            CROSS JOIN LATERAL (
+                SELECT attribution_id, during, until FROM instance_segment WHERE instance_id = r.instance_id OFFSET 0
+            ) AS s
+            WHERE s.during && r.during AND s.attribution_id <> '' AND s.until < 'infinity'
+            GROUP BY s.attribution_id
+        $planned$;
         RETURN NULL;
     END $$
     """,
@@ -155,6 +177,20 @@ REOPENING = (
     """,
 )
 
+# They run as the owner, whatever the writer's search path and rights: see `OWN_TABLES_ALONE` in 0007.
+REOPENING_AS_OWNER = """
+DO $$
+DECLARE
+    each_function text;
+BEGIN
+    FOREACH each_function IN ARRAY ARRAY['reopen_added', 'reopen_changed', 'reopen_segments', 'reopen_released'] LOOP
+        EXECUTE format('ALTER FUNCTION %I SET search_path TO %I, pg_temp', each_function, current_schema());
+        EXECUTE format('REVOKE ALL ON FUNCTION %I FROM PUBLIC', each_function);
+    END LOOP;
+END
+$$
+"""
+
 
 def upgrade() -> None:
     # Before the locks that keep readers out. `perdure db upgrade` has built what takes long.
@@ -165,7 +201,7 @@ def upgrade() -> None:
     for statement in MARKS.strip().split(";\n"):
         if statement.strip():
             op.execute(statement)
-    for statement in (*REOPENING, *reports_0010.STATEMENTS):
+    for statement in (*REOPENING, REOPENING_AS_OWNER, *reports_0010.STATEMENTS):
         op.execute(statement)
 
 
