@@ -15,8 +15,8 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from storage.postgres.database import Database, DatabaseUnavailableError
+from storage.postgres.indexes import build_indexes
 from storage.postgres.roles import ROLES, missing_roles
-from storage.rekeying.indexes import build_indexes
 
 _INSUFFICIENT_PRIVILEGE = "42501"
 _EXTENSION_MISSING = ("0A000", "58P01")

@@ -9,8 +9,8 @@ import asyncpg  # type: ignore[import-untyped]
 import pytest
 
 from storage.postgres.database import Database
+from storage.postgres.indexes import build_indexes
 from storage.postgres.upgrade import upgrade
-from storage.rekeying.indexes import build_indexes
 from tests.support.until import until
 
 _NAMES = ["claim_instance_key", "workspace_instance_account"]  # the release has no table of segments

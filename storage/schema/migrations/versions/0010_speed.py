@@ -2,7 +2,8 @@
 
 from alembic import op
 
-from storage.schema.migrations import indexes_0010, reports_0010
+from storage.postgres import indexes
+from storage.schema.migrations import reports_0010
 
 revision = "0010"
 down_revision = "0009"
@@ -194,9 +195,9 @@ $$
 
 def upgrade() -> None:
     # Before the locks that keep readers out. `perdure db upgrade` has built what takes long.
-    for name, columns in indexes_0010.KEPT.items():
+    for name, columns in indexes.KEPT.items():
         op.execute(f"CREATE INDEX IF NOT EXISTS {name} ON {columns}")
-    op.execute(indexes_0010.INSTANCE_KEY)
+    op.execute(indexes.INSTANCE_KEY)
     op.execute(CLAIM_NEVER_TWICE)
     for statement in MARKS.strip().split(";\n"):
         if statement.strip():
