@@ -18,6 +18,7 @@ from bench.figures import Figure, PartRun, print_table, write_json
 from bench.growth import history, sizes
 from bench.imports import measuring as imports
 from bench.invoicing import measuring as invoices
+from bench.peer import measuring as peer
 from bench.report import page
 from bench.rounds import medians
 from bench.serving import cold, webhooks
@@ -32,14 +33,14 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--only",
         default="claims,growth,history,audit,commands,pages,exports,statements,imports,sources,invoices,webhook,cold,api",
-        help="parts, separated by commas; limits is measured only where it is named",
+        help="parts, separated by commas; limits and peer are measured only where named",
     )
     parser.add_argument("--instances", type=int, default=100_000, help="for claims, audit, commands, pages, exports")
     parser.add_argument("--sizes", default="20000,200000", help="for growth: instances, separated by commas")
     parser.add_argument("--on-a-statement", type=int, default=10_000, help="for statements: instances")
     parser.add_argument("--rounds", type=int, default=3, help="how often each figure is measured; the median counts")
     parser.add_argument("--rows", type=int, default=1_000_000, help="for imports and sources")
-    parser.add_argument("--invoices", type=int, default=500, help="for invoices and limits")
+    parser.add_argument("--invoices", type=int, default=500, help="for invoices, limits and peer")
     parser.add_argument("--rate-limits", choices=("live", "sandbox"), default="live", help="for limits: Stripe's")
     parser.add_argument("--deliveries", type=int, default=3000, help="for the webhook")
     parser.add_argument("--events", type=int, default=50_000, help="for the API, in batches of each size")
@@ -68,6 +69,7 @@ def _parts(given: argparse.Namespace) -> Parts:
         "limits": lambda: invoices.measure_limited(given.invoices, given.rate_limits),
         "webhook": again(lambda: webhooks.measure(given.deliveries)),
         "cold": again(cold.measure),
+        "peer": lambda: peer.measure(given.invoices),
         "api": again(lambda: api.measure(given.events)),
     }
 

@@ -67,7 +67,9 @@ class BillingStack:
 async def billing_stack(accounts: int, rate_limits: str = OFF) -> AsyncIterator[BillingStack]:
     """Run a stack with accounts whose customers exist in Stripe, and with their usage of a month."""
     with folder() as scratch:
-        async with _emulator(scratch, accounts, rate_limits) as (emulator, endpoint):
+        async with emulator_with_customers(scratch, accounts, rate_limits) as emulator:
+            # Its secret must be known before the webhook starts, and its URL is known only then.
+            endpoint = await emulator.register_webhook(f"http://{ports.HOST}:9/", {})
             environment = {name: value for name, value in os.environ.items() if name in _INHERITED} | {
                 "PERDURE_HOME": str(scratch / "home"),
                 "STRIPE_API_KEY": API_KEY,
@@ -88,10 +90,8 @@ async def billing_stack(accounts: int, rate_limits: str = OFF) -> AsyncIterator[
 
 
 @contextlib.asynccontextmanager
-async def _emulator(
-    scratch: Path, accounts: int, rate_limits: str
-) -> AsyncIterator[tuple[EmulatorServer, Mapping[str, str]]]:
-    """Yield the emulator, and a webhook endpoint without its right URL. Customers are there before limits apply."""
+async def emulator_with_customers(scratch: Path, accounts: int, rate_limits: str) -> AsyncIterator[EmulatorServer]:
+    """Run an emulator with customers, made before limits apply. Write the files of their accounts and their usage."""
 
     def make(port: int) -> EmulatorServer:
         extra = ("--customers-have-cards", "--rate-limits", limits)
@@ -101,12 +101,11 @@ async def _emulator(
     emulator = await ports.start_on_a_port(make)
     try:
         _write_files(scratch, await _customers(emulator.url, accounts))
-        endpoint = await emulator.register_webhook(f"http://{ports.HOST}:9/", {})
         await emulator.stop()
         limits = rate_limits
         emulator = make(emulator.port)
         await emulator.start()
-        yield emulator, endpoint
+        yield emulator
     finally:
         await emulator.stop()
 
