@@ -1,4 +1,7 @@
-"""Databases of a test server: copied from templates in milliseconds, dropped after use."""
+"""Databases of a test server: copied from templates in milliseconds, dropped after use.
+
+They are copied as files: through the log (the default since PostgreSQL 15) a copy costs five times the CPU.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ class Databases:
         source = urlsplit(template).path.removeprefix("/") if template else "template0"
         for attempt in range(_ATTEMPTS):
             try:
-                await self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{source}"')
+                await self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{source}"', since_15=" STRATEGY FILE_COPY")
                 break
             except asyncpg.ObjectInUseError:  # the template's last connection is still closing
                 if attempt == _ATTEMPTS - 1:
@@ -74,10 +77,11 @@ class Databases:
             for url in fresh.urls:
                 await self.drop(url)
 
-    async def _execute(self, statement: str) -> None:
+    async def _execute(self, statement: str, since_15: str = "") -> None:
         connection = await asyncpg.connect(self.server_url)
         try:
-            await connection.execute(statement)
+            newer = connection.get_server_version().major >= 15
+            await connection.execute(f"{statement}{since_15 if newer else ''}")
         finally:
             await connection.close()
 
