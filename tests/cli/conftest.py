@@ -1,7 +1,7 @@
 """The real `perdure`, each run in its own process.
 
-The first run of each command starts an interpreter. Later runs are forked, which saves Python's imports: nine tenths of
-the time of most commands.
+Each is forked, which saves Python's imports: nine tenths of the time of most commands. The first run of each command
+imports what it needs of the product itself, so that no import is missing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
@@ -26,6 +25,7 @@ from devstack.servers.emulator import EmulatorServer
 from storage.postgres.database import Database
 from storage.postgres.roles import OPERATOR
 from storage.postgres.upgrade import upgrade
+from tests.cli.forking import bare_nursery, nursery
 from tests.support.databases import FreshDatabase
 from tests.support.roles import as_role
 from tests.support.system import System, running_system
@@ -88,22 +88,25 @@ class Perdure:
             environment["DATABASE_URL"] = as_role(environment["DATABASE_URL"], OPERATOR)
         given = [str(argument) for argument in arguments]
         command = tuple(given[:2])
-        if sys.platform == "linux" and command in self._run_before:
-            return await self._forked(given, stdin, environment)
+        if sys.platform != "linux":
+            return await self._executed(given, stdin, environment)
+        forking = nursery() if command in self._run_before else bare_nursery()
         self._run_before.add(command)
-        return await self._executed(given, stdin, environment)
+        return await self._forked(forking, given, stdin, environment)
 
-    async def _forked(self, arguments: list[str], stdin: bytes, environment: dict[str, str]) -> CommandResult:
+    async def _forked(
+        self, forking: Nursery, arguments: list[str], stdin: bytes, environment: dict[str, str]
+    ) -> CommandResult:
         with TemporaryDirectory() as folder:
             given, out, err = (Path(folder) / name for name in ("in", "out", "err"))
             given.write_bytes(stdin)
-            pid = nursery().fork(arguments, environment, out, err, given, self.cwd)
+            pid = forking.fork(arguments, environment, out, err, given, self.cwd)
             try:
                 await asyncio.wait_for(_ended(pid), GIVE_UP_SECONDS)
             except BaseException:
                 os.killpg(pid, signal.SIGKILL)
                 raise
-            status = nursery().poll(pid)
+            status = forking.poll(pid)
             assert status is not None
             return CommandResult(status, out.read_text(), err.read_text())
 
@@ -135,12 +138,6 @@ async def _ended(pid: int) -> None:
     finally:
         asyncio.get_running_loop().remove_reader(process)
         os.close(process)
-
-
-@cache
-def nursery() -> Nursery:
-    """Return the nursery that the tests of this process share; it ends with the process."""
-    return Nursery(Path(os.devnull), dict(os.environ))
 
 
 @pytest.fixture

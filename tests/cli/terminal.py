@@ -7,13 +7,13 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import struct
-import subprocess
-import sys
 import termios
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.cli.forking import bare_nursery
 from tests.support.until import GIVE_UP_SECONDS
 
 COLUMNS = 80
@@ -26,29 +26,43 @@ async def on_terminal(
 
     `answer`: what is typed, whenever it is read.
     """
-    return await asyncio.to_thread(_run, arguments, cwd, settings, answer)
-
-
-def _run(arguments: tuple[str, ...], cwd: Path, settings: Mapping[str, str], answer: str) -> tuple[int, str]:
     ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, COLUMNS, 0, 0))
-    environment = {**os.environ, **settings, "TERM": "xterm", "NO_COLOR": "1"}
-    for name in ("COLUMNS", "LINES", "FORCE_COLOR"):
-        environment.pop(name, None)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "starter.cli.main", *arguments],
-        stdin=theirs, stdout=theirs, stderr=theirs, cwd=cwd, env=environment, start_new_session=True,
-    )  # fmt: skip
-    os.close(theirs)
-    os.write(ours, f"{answer}\n".encode())
     try:
-        said = b"".join(iter(lambda: read(ours), b""))
-        return process.wait(GIVE_UP_SECONDS), said.decode().replace("\r\n", "\n")
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, COLUMNS, 0, 0))
+        os.write(ours, f"{answer}\n".encode())
+        environment = {**os.environ, **settings, "TERM": "xterm", "NO_COLOR": "1"}
+        for name in ("COLUMNS", "LINES", "FORCE_COLOR"):
+            environment.pop(name, None)
+        terminal = Path(os.ttyname(theirs))
+        pid = bare_nursery().fork(list(arguments), environment, terminal, terminal, terminal, cwd)
+        try:
+            said = await asyncio.to_thread(_read_to_the_end, ours, pid)
+        except TimeoutError:
+            os.killpg(pid, signal.SIGKILL)
+            raise
+        status = bare_nursery().poll(pid)
+        assert status is not None
+        return status, said.decode().replace("\r\n", "\n")
     finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
+        os.close(theirs)
         os.close(ours)
+
+
+def _read_to_the_end(terminal: int, pid: int) -> bytes:
+    """Return all that the process writes to the terminal until it ends.
+
+    Raises:
+        TimeoutError: nothing was written for too long.
+    """
+    said, process = b"", os.pidfd_open(pid)
+    try:
+        while ready := select.select([terminal, process], [], [], GIVE_UP_SECONDS)[0]:
+            if terminal not in ready:
+                return said
+            said += read(terminal)
+        raise TimeoutError("the command is silent")
+    finally:
+        os.close(process)
 
 
 def read(terminal: int) -> bytes:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -21,13 +22,16 @@ _DIES_WITHIN_SECONDS = 30.0
 
 
 class Nursery:
-    """The forking process; it ends with this one. Linux only: elsewhere, forking Python is not safe."""
+    """The forking process; it ends with this one. Linux only: elsewhere, forking Python is not safe.
 
-    def __init__(self, log: Path, environment: dict[str, str]) -> None:
+    `modules`: what it imports, instead of the commands.
+    """
+
+    def __init__(self, log: Path, environment: dict[str, str], modules: Sequence[str] = ()) -> None:
         command = [sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), str(int(signal.SIGKILL)), "-", "-"]
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                [*command, sys.executable, "-P", str(_SCRIPT)],
+                [*command, sys.executable, "-P", str(_SCRIPT), *modules],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=output,

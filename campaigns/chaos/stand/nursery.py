@@ -1,6 +1,7 @@
 """Starts the product's processes by forking, so that the second of Python imports is spent once, not per process.
 
-It runs as a script and imports nothing of this package. Orders arrive on standard input, a line of JSON each:
+It runs as a script and imports nothing of this package. Its arguments are the modules to import; by default they are
+those of the commands. Orders arrive on standard input, a line of JSON each:
 `{"argv": [...], "env": {...}, "in": PATH, "out": PATH, "err": PATH, "cwd": PATH}` is answered with a pid,
 `{"poll": PID}` with the exit status (negative: a signal) or null. A status is reported once: afterwards another process
 can get the pid. Forked processes die with this process, and this process dies with its parent.
@@ -15,9 +16,11 @@ import os
 import signal
 import sys
 from datetime import timedelta
+from io import TextIOWrapper
 from typing import Any, NoReturn
 
 PR_SET_PDEATHSIG = 1
+_WRITE = os.O_WRONLY | os.O_CREAT | os.O_APPEND
 _MODULES = (
     *("starter.cli.main", "starter.cli.processes.worker", "starter.cli.processes.webhook"),
     *("starter.cli.accounts.commands", "starter.cli.imports.commands", "starter.cli.period.commands"),
@@ -28,9 +31,10 @@ _MODULES = (
 
 def main() -> None:
     """Answer orders until standard input ends."""
-    for module in _MODULES:
+    for module in sys.argv[1:] or _MODULES:
         __import__(module)
-    _differ()
+    if not sys.argv[1:]:
+        _differ()
     gc.freeze()
     sys.stdout.write("ready\n")
     sys.stdout.flush()
@@ -76,9 +80,11 @@ def _become(order: dict[str, Any], parent: int, leading: int) -> NoReturn:
     os.setsid()
     os.close(leading)
     for number, path in ((0, order["in"]), (1, order["out"]), (2, order["err"])):
-        opened = os.open(path, os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        opened = os.open(path, os.O_NOCTTY | (os.O_RDONLY if number == 0 else _WRITE), 0o600)
         os.dup2(opened, number)
         os.close(opened)
+    if os.isatty(1) and isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)
     os.chdir(order["cwd"])
     os.environ.clear()
     os.environ.update(order["env"])
