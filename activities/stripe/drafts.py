@@ -10,7 +10,7 @@ from stripe import StripeClient
 from temporalio import activity
 
 from activities.stripe.client import as_dict, keyed, metadata_of
-from activities.stripe.errors import stripe_step
+from activities.stripe.errors import code_of, stripe_step
 from activities.stripe.gateway import LINES_A_REQUEST, StripeInvoices, is_missing, post_once
 from activities.stripe.invoice_data import check_draft, is_kept_off, line_params, other_report, snapshot
 from activities.stripe.mode import Mode, check_mode
@@ -141,11 +141,12 @@ class StripeDraftActivities:
         Raises:
             ApplicationError: non-retryable if it was paid meanwhile.
         """
-        async with stripe_step():
+        async with stripe_step() as made:
             if ref.stripe_invoice_id == "":
                 ref = ref.model_copy(update={"stripe_invoice_id": await self._made_by_key(ref)})
                 if ref.stripe_invoice_id == "":
                     return StripeInvoiceSnapshot(stripe_invoice_id="", status="deleted")
+                made.append(_created(ref))
             found = await self._gateway.fetch(ref)
             if found.status == "paid":
                 raise StripeRefusedError(
@@ -161,9 +162,22 @@ class StripeDraftActivities:
             return await self._gateway.fetch(ref)
 
     async def _made_by_key(self, ref: StripeInvoiceRef) -> str:
-        """Return the id of the customer's invoice with this key that is not void; empty if there is none."""
+        """Return the id of the customer's invoice with this key that is not void; empty if there is none.
+
+        Stripe refuses to list the invoices of a customer that it does not know, which can have none. But a key of
+        another Stripe account knows none of our customers: a person has to see the refusal first.
+        """
         assert ref.stripe_customer_id is not None
-        found = await self._gateway.find(ref.stripe_customer_id, ref.invoice_key)
+        try:
+            found = await self._gateway.find(ref.stripe_customer_id, ref.invoice_key)
+        except stripe.InvalidRequestError as error:
+            if code_of(error) != "resource_missing":
+                raise
+            if ref.blocked:
+                return ""
+            raise StripeRefusedError(
+                f"Stripe: {error.user_message or error}. If STRIPE_API_KEY is of the right account, void it once more"
+            ) from error
         return next((str(each["id"]) for each in found if each["status"] != "void"), "")
 
     async def _take_away(self, ref: StripeInvoiceRef, found: StripeInvoiceSnapshot) -> StripeInvoiceSnapshot:
@@ -192,6 +206,14 @@ def _ref(order: StripeInvoiceOrder) -> StripeInvoiceRef:
         charge_on=order.charge_on,
         finalization=order.finalization,
         pauses=order.pauses,
+    )
+
+
+def _created(ref: StripeInvoiceRef) -> StripeInvoiceCreated:
+    return StripeInvoiceCreated(
+        invoice_key=ref.invoice_key,
+        stripe_invoice_id=ref.stripe_invoice_id,
+        stripe_customer_id=ref.stripe_customer_id or "",
     )
 
 

@@ -67,6 +67,11 @@ def stored_failure(error: stripe.StripeError) -> str | None:
     return headers.get("original-request") if failed else None
 
 
+def code_of(error: stripe.StripeError) -> str | None:
+    """Return Stripe's code of the error, which the SDK has only in the body of some errors."""
+    return error.code or (error.error.code if error.error else None)
+
+
 def is_refused(error: stripe.StripeError) -> bool:
     """Return whether Stripe would refuse the same request again."""
     if error.http_status in (_CONFLICT, _TOO_MANY) or isinstance(error, stripe.RateLimitError):
@@ -90,8 +95,7 @@ def foreign_key(stripe_invoice_id: str, stripe_customer_id: str | None) -> Appli
 
 def _mapped(error: stripe.StripeError, made: list[StripeInvoiceCreated]) -> ApplicationError:
     text = f"Stripe: {error.user_message or error}"
-    # For some errors the SDK has the code only in the body.
-    if code := error.code or (error.error.code if error.error else None):
+    if code := code_of(error):
         text += f" ({code})"
     if isinstance(error, stripe.AuthenticationError | stripe.PermissionError):
         return ApplicationError(

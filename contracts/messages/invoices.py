@@ -159,6 +159,8 @@ class StripeInvoiceRef(Message):
     paused_subscription: str | None = None
     """A subscription of its account whose collection is paused, as far as Postgres knows."""
     pauses: list[CollectionPause] = Field(default_factory=list)
+    blocked: bool = False
+    """Whether a void asks for an invoice that is blocked: Stripe may have refused it because of its customer."""
 
 
 class StripeInvoiceLine(Message):

@@ -190,6 +190,7 @@ async def void(invoice: InvoiceBrief) -> InvoiceBrief:
         in_stripe = ""  # the one Stripe step may have made an invoice before it was lost
     if in_stripe is not None:
         voided = stripe_ref(invoice.model_copy(update={"stripe_invoice_id": in_stripe}))
+        voided = voided.model_copy(update={"blocked": invoice.state is InvoiceState.BLOCKED})
         snapshot = await stripe_step(
             Activities.VOID_STRIPE_INVOICE, voided, StripeInvoiceSnapshot, f"Void {in_stripe or what(invoice)}"
         )

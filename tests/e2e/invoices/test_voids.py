@@ -71,3 +71,12 @@ async def test_a_payment_that_fails_is_kept(system: System) -> None:
         return found if found.payment_failed_at else None
 
     assert (await until(failed)).payment_attempts >= 1
+
+
+async def test_an_invoice_whose_customer_stripe_does_not_know_is_voided(system: System) -> None:
+    key = await one_day(system, "team:typo", "cus_typo")
+    await system.start_period(MAY)
+    blocked = await system.until_state(key, InvoiceState.BLOCKED)
+    assert "No such customer" in (blocked.blocked_reason or "")
+    await void(system, key)
+    await system.until_state(key, InvoiceState.DELETED)
