@@ -24,6 +24,7 @@ LOCK TABLE claim IN ACCESS EXCLUSIVE MODE;
 -- name: begin
 -- `claim_next_place` has the next block to copy, and the end of what was there before writes went to both tables.
 -- The function runs as the owner: see `OWN_TABLES_ALONE` in migration 0007.
+-- By EXECUTE, it finds rows in the copy as this grows: else a session would keep the plan for an empty one.
 DO $$
 BEGIN
     IF to_regclass('claim_next') IS NOT NULL THEN
@@ -39,10 +40,11 @@ BEGIN
     CREATE FUNCTION claim_next_follows() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $follows$
     BEGIN
         IF TG_OP <> 'INSERT' THEN
-            DELETE FROM claim_next AS n
-            USING removed AS r
-            WHERE (n.invoice_id, n.line_no, n.instance_id, n.during)
-                = (r.invoice_id, r.line_no, r.instance_id, r.during);
+            EXECUTE $planned$
+                DELETE FROM claim_next AS n
+                USING removed AS r
+                WHERE instance_key(n.instance_id) = instance_key(r.instance_id) AND n.during = r.during
+            $planned$;
         END IF;
         IF TG_OP <> 'DELETE' THEN
             INSERT INTO claim_next SELECT * FROM added;

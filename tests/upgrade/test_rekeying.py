@@ -26,6 +26,8 @@ _MANY = """
     SELECT l.invoice_id, l.line_no, 'i-' || n, '[2022-05-02Z, 2022-05-03Z)'
     FROM (SELECT * FROM invoice_line ORDER BY 1, 2 LIMIT 1) AS l, generate_series(1, 5000) AS n
 """
+_RELEASE = "DELETE FROM claim WHERE instance_id = ANY ($1)"
+_READ = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'claim_next'"
 _SHAPE = """
     SELECT conname, replace(pg_get_constraintdef(oid), ' NOT VALID', '') FROM pg_constraint
     WHERE conrelid = 'claim'::regclass
@@ -157,6 +159,29 @@ async def test_of_two_at_once_one_does_it(db: Database, old: asyncpg.Connection,
     assert all(each.startswith("waiting for another") for each in waiting)
     assert await old.fetch(_ALL) == before
     await other.close()
+
+
+@pytest.mark.usefixtures("small_batches")
+async def test_a_release_reads_no_whole_copy(db: Database, old: asyncpg.Connection) -> None:
+    """Nor by a session that released a claim when the copy was empty."""
+
+    async def interrupted_at(step: str) -> None:
+        def say(what: str) -> None:
+            if what.startswith(step):
+                raise InterruptedError
+
+        with pytest.raises(InterruptedError):
+            await rekey_claims(db, say)
+
+    await old.execute(_MANY)
+    await interrupted_at("copying")
+    await old.execute(_RELEASE, ["i-1"])
+    await interrupted_at("comparing")
+    async with old.transaction():
+        before = await old.fetchval(_READ)
+        await old.execute(_RELEASE, [f"i-{n}" for n in range(2, 102)])
+        assert await old.fetchval(_READ) == before + 100
+    assert await rekey_claims(db)
 
 
 async def test_a_copy_that_differs_never_takes_the_name(db: Database, old: asyncpg.Connection) -> None:
