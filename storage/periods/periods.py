@@ -81,11 +81,17 @@ class ExcludedUsage:
     price: Decimal | None
 
     @property
-    def worth(self) -> int | None:
-        """What it would cost, in minor units. None if that is not known."""
+    def exact_worth(self) -> Decimal | None:
+        """What it would cost, in major units, not rounded: sums are rounded once. None if that is not known."""
         if self.credits is None or self.currency is None or self.price is None:
             return None
-        return to_minor(EXACT.multiply(self.credits, self.price), self.currency)
+        return EXACT.multiply(self.credits, self.price)
+
+    @property
+    def worth(self) -> int | None:
+        """What it would cost alone, in minor units. None if that is not known."""
+        exact = self.exact_worth
+        return None if exact is None or self.currency is None else to_minor(exact, self.currency)
 
 
 @dataclass(frozen=True)

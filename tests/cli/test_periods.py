@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from billing.accounts.windows import WindowKind
 from billing.report.canonical import format_instant
+from starter.console.pages.periods.excluded import ExcludedReason
 from storage.claims.claims import claim_page
-from storage.periods.periods import read_summary, write_summary
+from storage.periods.periods import ExcludedUsage, read_summary, write_summary
 from storage.postgres.database import Database
 from tests.cli.conftest import Perdure
+from tests.sheets.reading import opened, total
 from tests.storage.usage import HOUR_US, add_account, add_instances, card, instance, may, put_window, scope
 
 RATES = """\
@@ -54,6 +58,26 @@ async def test_usage_on_trial_is_listed_wherever_a_person_would_ask(perdure: Per
     assert "Usage on trial is not charged. It was subscription sub_1, from 2022-05-01" in explained
     perdure.settings["TRIAL_USAGE"] = "charge"
     assert "excluded, trial" not in (await perdure("period", "status", "2022-05")).out
+
+
+async def test_what_many_short_instances_would_cost_is_rounded_once(perdure: Perdure, db: Database) -> None:
+    """Each of them costs 0.4 cents: nothing alone, 4.00 USD together."""
+    await add_account(db, "team:a", (may(20), None))
+    short = [instance(f"i-{n}", may(2), may(2) + timedelta(seconds=24)) for n in range(1000)]
+    await add_instances(db, *short)
+    assert "uncovered: 1,000 instances, 6.67 h, worth 4.00 USD" in (await perdure("period", "status", "2022-05")).out
+    listed = (await perdure("period", "excluded", "2022-05", "--json")).document
+    assert {each["worth"] for each in listed} == {0}
+    exact = sum(Decimal(each["credits"]) * Decimal(each["price_per_credit"]) for each in listed)
+    made = await perdure("export", "2022-05", "--to", "may.xlsx")
+    assert made.status == 0
+    sheet = opened((perdure.cwd / "may.xlsx").read_bytes())["Excluded"]
+    assert total(sheet, "Worth at today's rates") == exact == 4
+    console = ExcludedReason("uncovered", "")
+    for each in listed:
+        credits, price = Decimal(each["credits"]), Decimal(each["price_per_credit"])
+        console.add(ExcludedUsage(each["instance_id"], "team:a", "uncovered", 24_000_000, credits, "usd", price))
+    assert console.worth == {"usd": 400}
 
 
 async def test_usage_that_a_corrected_window_leaves_outside_is_misbilled(perdure: Perdure, db: Database) -> None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from activities.postgres.scopes import charged_kinds_of, silence_of
 from billing.assessment.assessment import Verdict
 from billing.invoice.policy import UnknownClass
+from billing.money import EXACT
 from billing.periods import BillingPeriod
 from billing.pricing.rate_card import load_rate_card
 from settings import Settings
@@ -102,8 +103,11 @@ def _why(row: _ExcludedRow) -> str:
 
 
 def _worth(row: _ExcludedRow) -> Cell:
-    worth, currency = row.usage.worth, row.usage.currency
-    return NOT_KNOWN if worth is None or currency is None else Money.of(worth, currency)
+    exact, worth, currency = row.usage.exact_worth, row.usage.worth, row.usage.currency
+    if exact is None or worth is None or currency is None:
+        return NOT_KNOWN
+    rounded = Money.of(worth, currency)
+    return rounded if rounded.amount == exact else Money(exact.normalize(EXACT), currency)
 
 
 def _next(row: _UnbilledRow) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from activities.postgres.scopes import charged_kinds_of, silence_of
 from billing.accounts.windows import PAID_ALONE, WindowKind
 from billing.invoice.policy import UnknownClass
+from billing.money import EXACT
 from billing.periods import BillingPeriod
 from billing.pricing.rate_card import load_rate_card
 from billing.report.canonical import format_credits
@@ -43,6 +45,7 @@ async def excluded_usage(
             "duration_us": row.duration_us,
             "credits": None if row.credits is None else format_credits(row.credits),
             "currency": row.currency,
+            "price_per_credit": None if row.price is None else f"{row.price:f}",
             "worth": row.worth,
         }
         async for row in periods.excluded_instances(
@@ -66,5 +69,11 @@ def print_excluded(rows: Sequence[Mapping[str, Any]], where: str) -> None:
         reasons.setdefault(row["reason"], []).append(row)
     for reason, own in sorted(reasons.items()):
         time = output.hours(sum(row["duration_us"] or 0 for row in own))
-        worth = worth_in_words((row["currency"], row["worth"]) for row in own)
+        worth = worth_in_words((row["currency"], _exact_worth(row)) for row in own)
         output.say(f"excluded, {reason}: {plural(len(own), 'instance')}, {time}, {worth} ({where})")
+
+
+def _exact_worth(row: Mapping[str, Any]) -> Decimal | None:
+    if row["credits"] is None or row["price_per_credit"] is None:
+        return None
+    return EXACT.multiply(Decimal(row["credits"]), Decimal(row["price_per_credit"]))

@@ -10,11 +10,13 @@ import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 
 from aiohttp import web
 
 from activities.postgres.scopes import charged_kinds_of, silence_of
 from billing.invoice.policy import UnknownClass
+from billing.money import EXACT, to_minor
 from billing.periods import BillingPeriod
 from starter.console.frame import fragment, page
 from starter.console.live import stream
@@ -32,16 +34,22 @@ _MOST_LISTED = 20
 class ExcludedReason:
     """Usage that is excluded for one reason: instances, their time in microseconds, and those with the most.
 
-    `worth`: what it would cost, in minor units by currency; without the `unknown` instances, of which it is not known.
+    `exact_worth`: what it would cost, in major units by currency; without the `unknown` instances, of which it is not
+    known.
     """
 
     name: str
     words: str
     instances: int = 0
     duration_us: int = 0
-    worth: dict[str, int] = field(default_factory=dict)
+    exact_worth: dict[str, Decimal] = field(default_factory=dict)
     unknown: int = 0
     largest: list[tuple[int, str, ExcludedUsage]] = field(default_factory=list)
+
+    @property
+    def worth(self) -> dict[str, int]:
+        """What it would cost, in minor units by currency, rounded once."""
+        return {currency: to_minor(exact, currency) for currency, exact in self.exact_worth.items()}
 
     @property
     def listed(self) -> Sequence[ExcludedUsage]:
@@ -52,10 +60,11 @@ class ExcludedReason:
         """Add an instance."""
         self.instances += 1
         self.duration_us += each.duration_us or 0
-        if each.currency is None or each.worth is None:
+        exact = each.exact_worth
+        if each.currency is None or exact is None:
             self.unknown += 1
         else:
-            self.worth[each.currency] = self.worth.get(each.currency, 0) + each.worth
+            self.exact_worth[each.currency] = EXACT.add(self.exact_worth.get(each.currency, Decimal(0)), exact)
         entry = (each.duration_us or 0, each.instance_id, each)
         if len(self.largest) < _MOST_LISTED:
             heapq.heappush(self.largest, entry)
