@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
 
@@ -44,6 +44,7 @@ from storage.postgres.database import Database
 from storage.reports.content import report_content
 from storage.reports.store import ReportStore
 
+_REPORT_TRUSTED_FOR = timedelta(hours=1)
 _LAST_CHECK = timedelta(minutes=10)
 _NOTHING_OPEN = DEAD | {InvoiceState.PAID}
 """The states in which nothing of an invoice is open in Stripe any more."""
@@ -204,7 +205,7 @@ class InvoiceActivities:
             paused_subscription=_paused_now(known),
             pauses=known,
             in_one_step=in_one_step,
-            order=self._order(record, known) if in_one_step and record.report_id is not None else None,
+            order=self._order(record, known) if in_one_step and _surely_published(record) else None,
         )
 
     def _order(self, record: InvoiceRecord, known: list[CollectionPause]) -> StripeInvoiceOrder:
@@ -244,6 +245,11 @@ class InvoiceActivities:
             adopt=True,
             pauses=known,
         )
+
+
+def _surely_published(record: InvoiceRecord) -> bool:
+    """Whether its report is in the store without a look: an old one may be lost, and is published again then."""
+    return record.report_id is not None and datetime.now(UTC) - record.claimed_at < _REPORT_TRUSTED_FOR
 
 
 def _paused_now(known: list[CollectionPause]) -> str | None:

@@ -104,7 +104,7 @@ class InvoiceBrief(Message):
     in_one_step: bool = False
     """Whether one Stripe step creates and finalizes it. A history of before says no, and replays."""
     order: StripeInvoiceOrder | None = None
-    """The order for that step, if its report is published."""
+    """The order for that step, if its report was published recently."""
 
     @property
     def waits_for_stripe(self) -> bool:

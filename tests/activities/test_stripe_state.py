@@ -269,3 +269,14 @@ async def test_a_dead_invoice_stays_dead_and_its_usage_is_free(books: Books) -> 
     assert await books.reconcile(status="void", voided_at=may(34)) is S.VOIDED
     assert await books.reconcile(status="open") is S.VOIDED
     assert (await claim_page(books.db, scope(), card())).keys == (f"{KEY}/2",)
+
+
+async def test_an_order_is_loaded_only_while_its_report_is_surely_in_the_store(books: Books) -> None:
+    async def order() -> StripeInvoiceOrder | None:
+        loaded = (await books.env.run(books.activities.load, InvoiceRef(invoice_key=KEY))).invoice
+        assert loaded is not None
+        return loaded.order
+
+    assert (await order() is not None) is books.in_one_step
+    await execute(books.db, "UPDATE invoice SET claimed_at = claimed_at - interval '1 hour'")
+    assert await order() is None
