@@ -18,7 +18,7 @@ class InvoiceState(StrEnum):
     """The state of an invoice; its claims share it."""
 
     CLAIMED = "claimed"
-    """Postgres has claimed its usage; Stripe has nothing of it, or the remains of a creation that failed halfway."""
+    """Postgres has claimed its usage, and has recorded no Stripe invoice; Stripe may have made it already."""
     DRAFT = "draft"
     """Stripe holds a draft with its lines."""
     FINALIZED = "finalized"

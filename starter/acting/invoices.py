@@ -139,7 +139,7 @@ def _void_effects(record: InvoiceRecord, *, write_off: bool) -> str:
     if record.state in DEAD:
         return f"Its usage {usage}."
     if record.reached is InvoiceState.CLAIMED:
-        return f"The invoice is given up. Its usage {usage}."
+        return f"The invoice is given up, unless Stripe has charged it meanwhile. Its usage {usage}."
     how = "deletes its draft" if record.reached is InvoiceState.DRAFT else "voids it: the customer owes nothing for it"
     return f"Stripe {how}. Its usage {usage}."
 

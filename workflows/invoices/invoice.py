@@ -21,6 +21,7 @@ with workflow.unsafe.imports_passed_through():
         StripeEvent,
         VoidInvoice,
     )
+    from contracts.messages.one_step.billed import StripeInvoiceBilled
     from contracts.names import Activities, Signals, Updates, Workflows
     from workflows import logged
     from workflows.invoices import details, one_step, steps
@@ -123,7 +124,8 @@ class InvoiceWorkflow:
                 self._inbox = self._inbox.resting()
                 audience = await tell_period(ref, audience, invoice)
                 if await nothing_was_heard(lambda: self._inbox.wakes_blocked):
-                    return details.rest(ref, invoice, marked=self._inbox.last is Step.BILL)
+                    marked = self._inbox.last is Step.BILL and not self._inbox.doubted
+                    return details.rest(ref, invoice, marked=marked)
                 self._inbox = replace(self._inbox, last=None)
                 continue
             if invoice is not None and step in (Step.AWAIT_OPERATOR, Step.AWAIT_POLICY):
@@ -219,10 +221,14 @@ class InvoiceWorkflow:
         if not (heard and one_step.covers(billed, self._inbox)):
             self._inbox = self._inbox.without_events()
             billed = await one_step.refreshed(invoice, billed)
+        self._forget_covered(billed)  # also if the books differ: the blocked invoice needs no second look
         settled = await one_step.settle(billed)
+        self._forget_covered(billed)
+        return settled
+
+    def _forget_covered(self, billed: StripeInvoiceBilled) -> None:
         if one_step.covers(billed, self._inbox):
             self._inbox = self._inbox.without_events()
-        return settled
 
     async def _finalize(self, invoice: InvoiceBrief, wait: timedelta, verified_at: datetime | None) -> InvoiceBrief:
         """Finalize the draft, await Stripe's event, refresh. `verified_at`: when the draft's creation compared it."""
