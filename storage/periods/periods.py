@@ -196,11 +196,15 @@ def _rates(version: RateVersion | None, unknown_class: UnknownClass) -> dict[str
 
 
 async def write_summary(db: Database, period: str, summary: dict[str, Any]) -> None:
-    """Store a settled period's summary (JSON-ready), replacing that of an earlier run, and sum up its days."""
+    """Store a settled period's summary (JSON-ready), replacing that of an earlier run, and sum up its days.
+
+    It also forgets what was reopened of payers that are no accounts, which imports add to.
+    """
     async with db.transaction() as connection:
         await connection.execute(
             statement("periods/periods", "write_summary"), {"period": period, "summary": json.dumps(summary)}
         )
+        await connection.execute(statement("periods/periods", "forget_reopened"))
     await sum_up(db)
 
 

@@ -183,5 +183,10 @@ INSERT INTO period_summary (billing_period, summary)
 VALUES (:period, CAST(:summary AS jsonb))
 ON CONFLICT (billing_period) DO UPDATE SET summary = excluded.summary, settled_at = now();
 
+-- name: forget_reopened
+-- Of payers that are no accounts, whose usage no claim reads. A payer that becomes an account has no mark to be lowered.
+DELETE FROM reopened_usage AS r
+WHERE NOT EXISTS (SELECT FROM account AS a WHERE a.attribution_id = r.attribution_id);
+
 -- name: read_summary
 SELECT CAST(summary AS text) AS summary, settled_at FROM period_summary WHERE billing_period = :period;

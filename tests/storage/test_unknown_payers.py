@@ -8,6 +8,7 @@ import pytest
 
 from billing.usage.rows import InstanceRow
 from storage.claims.claims import claim_page
+from storage.periods.periods import write_summary
 from storage.postgres.database import Database
 from storage.usage.instances import upsert_instances
 from tests.storage.usage import add_account, add_instances, card, claimed, fetch, instance, june, may, scope
@@ -66,3 +67,17 @@ async def test_another_run_of_a_known_account_leaves_the_earlier_one_without(db:
     await add_instances(db, FIRST)
     await add_instances(db, replace(SECOND, attribution_id="team:a"))
     assert await payers(db) == [(may(2), may(3), None), (may(5), may(6), "team:a")]
+
+
+async def test_what_nobody_will_be_billed_for_is_not_kept_as_reopened(db: Database) -> None:
+    """An account's is: its next claim takes it away. A payer that becomes an account later pays nonetheless."""
+    await add_account(db)
+    reopened = "SELECT attribution_id FROM reopened_usage ORDER BY 1"
+    await add_instances(db, instance("known", may(2), may(3)))
+    await add_instances(db, instance("unknown", may(2), may(3), attribution_id="team:x"))
+    assert [tuple(row) for row in await fetch(db, reopened)] == [("team:a",), ("team:x",)]
+    await write_summary(db, "2022-05", {})
+    assert [tuple(row) for row in await fetch(db, reopened)] == [("team:a",)]
+    await add_account(db, "team:x")
+    await claim_page(db, june(), card())
+    assert {each[0] for each in await claimed(db)} == {"known", "unknown"}
