@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.waits
 async def test_a_request_without_a_worker_is_not_done_and_the_trail_is_kept_for_one(
     system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(asking, "_ANSWERED_WITHIN", timedelta(seconds=1))
+    monkeypatch.setattr(asking, "_NOW", replace(asking._NOW, answered_within=timedelta(seconds=1)))
     monkeypatch.setattr(asking, "_PATIENCE_SECONDS", 0.5)
     await system.add_account("team:a", ("2022-05-01", None))
     await system.stop(BILLING_QUEUE)
