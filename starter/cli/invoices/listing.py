@@ -84,7 +84,8 @@ def _print_totals(rows: Sequence[Listed]) -> None:
     output.say(f"{plural(len(rows), 'invoice')}. Total, without voided and deleted ones: {text or 'nothing'}.")
     if left != totals:
         text = ", ".join(format_amount(amount, currency) for currency, amount in sorted(left.items()))
-        output.say(f"Total after edits in Stripe and credits: {text}.")
+        edited = any(record.accepted_subtotal is not None for record, *_ in rows)
+        output.say(f"Total after {'edits in Stripe and ' if edited else ''}credits: {text}.")
 
 
 def _print_blocked(rows: Sequence[Listed]) -> None:

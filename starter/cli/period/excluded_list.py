@@ -63,9 +63,10 @@ async def excluded(
     limit: common.Limit = None,
     as_json: common.AsJson = False,
 ) -> None:
-    """List the usage that is not billed, why, and what it would cost at the present rate card.
+    """List the usage that is not billed, why, and its worth.
 
-    Included credits and graduated prices are left out. What the rate card has no rate for is not known.
+    The worth is what it would cost at the present rate card. Included credits and graduated prices are left out. What
+    the rate card has no rate for is not known.
     """
     view = output.view(form, _COLUMNS, as_json=as_json, sort=sort, limit=limit)
     settings, month = common.settings(), BillingPeriod.parse(period)

@@ -18,7 +18,7 @@ MEMBERS: Mapping[str, Mapping[str, str]] = {
     },
     "period": {
         "list": "List all periods: invoices, totals, what waits.",
-        "excluded": "List the usage that is not billed, and why.",
+        "excluded": "List the usage that is not billed, why, and its worth.",
         "run": "Bill a period that has ended, or resume its run.",
         "status": "Show a period's totals, and what is blocked or excluded and why.",
         "approve": "Release a period that a limit or a source holds.",
