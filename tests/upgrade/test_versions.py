@@ -10,6 +10,7 @@ import asyncpg  # type: ignore[import-untyped]
 import pytest
 
 from storage.postgres.database import Database, DatabaseUnavailableError
+from storage.postgres.indexes import build_indexes
 from storage.postgres.revision import known_revisions, require_known_revision
 from storage.postgres.upgrade import upgrade
 from tests.support.databases import FreshDatabase
@@ -64,6 +65,8 @@ async def test_an_upgrade_waits_for_claims_and_claims_for_the_upgrade(
             await require_known_revision(of_claim)
 
     try:
+        async with db.reading() as building:  # waits for earlier transactions, and has nobody wait
+            await build_indexes(building)
         async with db.engine.connect() as running, running.begin():
             with pytest.raises(DatabaseUnavailableError, match="has revision 0005"):  # its transaction goes on
                 await require_known_revision(running)
