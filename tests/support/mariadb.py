@@ -43,7 +43,7 @@ class MariaDb:
     def __post_init__(self) -> None:
         init = self.folder / "init.sql"
         command = [_program("mariadbd"), *_SERVE, f"--datadir={self.folder / 'data'}", f"--init-file={init}"]
-        command += [f"--pid-file={self.folder / 'data' / 'pid'}"]
+        command += [f"--pid-file={self.folder / 'data' / 'pid'}", f"--tmpdir={self.folder}"]
         command += [f"--port={self.port}", f"--bind-address={ports.HOST}", f"--socket={self.folder / 'socket'}"]
         self.child = Child("MariaDB", command, self.log, env={"PATH": os.defpath}, cwd=Path("/"), user=self.user)
 
@@ -93,9 +93,11 @@ class MariaDb:
             f"GRANT ALL ON *.* TO {USER}@'%';\n"
         )
         (self.folder / "init.sql").chmod(0o644)
-        made = run_as(self.user, [_program("mariadb-install-db"), *_INSTALL, f"--datadir={self.folder / 'data'}"])
+        # A server that starts deletes the temporary tables of every other server in the same folder.
+        folders = [f"--datadir={self.folder / 'data'}", f"--tmpdir={self.folder}"]
+        made = run_as(self.user, [_program("mariadb-install-db"), *_INSTALL, *folders])
         if made.returncode:
-            raise StackError(f"mariadb-install-db failed: {made.stdout[-500:]}")
+            raise StackError(f"mariadb-install-db failed: {made.stdout[:500]}")
 
     async def _ready(self) -> bool:
         with contextlib.suppress(pymysql.Error):
