@@ -162,6 +162,7 @@ class Campaign:
         await self._until_windows(storm=True)
         await self._until_rest("subscription/")
         self.result.failures += await self.stripe.release(self.world)
+        await self.stripe.collect_again()
         await self.stand.admin("flush_webhooks", {"timeout_seconds": 20})
         await self._until_rest("subscription/")  # a run that comes before the end of a pause is known waits for it
         for _ in range(2):

@@ -137,6 +137,16 @@ class StripeSide:
                         await self.call("POST", f"/v1/invoices/{invoice['id']}", {"auto_advance": "true"})
         return failures
 
+    async def collect_again(self) -> None:
+        """Let Stripe charge again what it has stopped charging, as the audit asks a person to do.
+
+        It stops at all open invoices of a customer who cancels a subscription.
+        """
+        for customer in self.customers.values():
+            for invoice in await self.list_all(f"/v1/invoices?customer={customer}&status=open"):
+                if not invoice["auto_advance"] and invoice["collection_method"] == "charge_automatically":
+                    await self.call("POST", f"/v1/invoices/{invoice['id']}", {"auto_advance": "true"})
+
     async def _insist(self, method: str, path: str, form: dict[str, str] | None = None) -> Any:
         """Repeat a request that an ordered fault can refuse or lose.
 
