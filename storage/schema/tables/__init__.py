@@ -4,7 +4,7 @@ Statements are kept next to the Python that calls them; this is the reference fo
 `alembic revision --autogenerate` compares a database.
 """
 
-from storage.schema.tables import accounts, arrivals, audits, invoices, periods, totals, usage
+from storage.schema.tables import accounts, arrivals, audits, corrections, invoices, periods, totals, usage
 from storage.schema.tables.metadata import METADATA
 
-__all__ = ["METADATA", "accounts", "arrivals", "audits", "invoices", "periods", "totals", "usage"]
+__all__ = ["METADATA", "accounts", "arrivals", "audits", "corrections", "invoices", "periods", "totals", "usage"]

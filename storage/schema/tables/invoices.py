@@ -159,8 +159,10 @@ INVOICE_LINE = Table(
     Column("tiers", JSONB),
     Column("quantity_us", Numeric),
     Column("step", Integer, nullable=False, server_default=text("1")),
+    Column("correction_key", KEYED),
     PrimaryKeyConstraint("invoice_id", "line_no"),
-    CheckConstraint("kind IN ('usage', 'tiers')", name="invoice_line_kind"),
+    CheckConstraint("kind IN ('usage', 'tiers', 'adjustment')", name="invoice_line_kind"),
+    CheckConstraint("(kind = 'adjustment') = (correction_key IS NOT NULL)", name="invoice_line_adjustment"),
     CheckConstraint("(kind = 'tiers') = (tiers IS NOT NULL)", name="invoice_line_tiers"),
 )
 
@@ -182,7 +184,12 @@ CLAIM = Table(
     Column("instance_id", KEYED, nullable=False),
     Column("during", TSTZRANGE, nullable=False),
     Column("quantity", Numeric, nullable=False, server_default=text("1")),
+    Column("billed_during", TSTZRANGE),
+    Column("corrected_class", KEYED),
+    Column("corrected_quantity", Numeric),
     CheckConstraint("quantity > 0", name="claim_quantity"),
+    CheckConstraint("during <@ coalesce(billed_during, during)", name="claim_billed_during"),
+    CheckConstraint("corrected_quantity > 0", name="claim_corrected_quantity"),
     CheckConstraint(
         "NOT isempty(during) AND NOT lower_inf(during) AND NOT upper_inf(during) "
         "AND lower_inc(during) AND NOT upper_inc(during)",
@@ -205,6 +212,9 @@ CLAIM_HISTORY = Table(
     Column("released_at", INSTANT, nullable=False, server_default=NOW),
     Column("reason", Text, nullable=False),
     Column("quantity", Numeric, nullable=False, server_default=text("1")),
+    Column("billed_during", TSTZRANGE),
+    Column("correction_id", BigInteger, ForeignKey("correction.id")),
+    CheckConstraint("(reason = 'corrected') = (correction_id IS NOT NULL)", name="claim_history_corrected"),
     Index("claim_history_invoice_id", "invoice_id"),
     Index("claim_history_instance_id", "instance_id"),
 )
@@ -231,7 +241,7 @@ CREDIT_NOTE = Table(
     Column("voided_at", INSTANT),
     CheckConstraint("amount > 0", name="credit_note_amount_positive"),
     CheckConstraint(
-        "kind IN ('amount', 'line', 'instance') "
+        "kind IN ('amount', 'line', 'instance', 'correction') "
         "AND (kind = 'line') = (line_no IS NOT NULL) "
         "AND (kind = 'instance') = (instance_id IS NOT NULL)",
         name="credit_note_kind_names_its_target",
