@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 from dataclasses import dataclass, field
-from importlib.resources import files
 
 import aiohttp_jinja2
 import jinja2
@@ -19,7 +18,7 @@ from starter.console.auth.identity import Identity
 from starter.console.auth.sessions import Sessions
 from starter.console.errors import in_the_frame
 from starter.console.frame import SESSIONS
-from starter.console.html.assets import asset
+from starter.console.html.assets import asset, static_routes
 from starter.console.html.filters import FILTERS
 from starter.console.live import STREAMS, LiveStreams
 from starter.console.pages.sign_in import SignIn
@@ -78,7 +77,7 @@ class Console:
         for path in ("/livez", "/healthz"):
             app.router.add_get(path, self.livez)
         app.router.add_get("/readyz", self.readyz)
-        app.router.add_static("/static", str(files("starter.console").joinpath("static")))
+        app.router.add_routes(static_routes())
         SignIn(identity, self.sessions).add_routes(app)
         pages.add_routes(app)
         return app

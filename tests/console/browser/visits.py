@@ -55,6 +55,7 @@ class Visitor:
             assert answer is not None
             assert answer.status == status, f"{path}: {answer.status}"
             yield page
+            await page.wait_for_load_state("load")  # Chromium may never close a page that has begun to load another
         finally:
             await page.close()
 
