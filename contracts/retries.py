@@ -15,8 +15,8 @@ HEARTBEAT = timedelta(seconds=20)
 """The time after which a killed worker's step goes to another worker. A live step beats every few seconds."""
 HEARTBEATS_SENT = timedelta(seconds=5)
 """The SDK sends at most one heartbeat in this time; by default it waits for four fifths of the timeout."""
-STRIPE_STEP = timedelta(minutes=2)
-"""The time for one attempt of a few Stripe calls, longer than the HTTP timeout of each; the step heartbeats."""
+STRIPE_STEP = timedelta(minutes=10)
+"""The time for one attempt of some Stripe calls, however slow each is; without heartbeats, it ends sooner."""
 
 AUDIT_PATIENCE = timedelta(hours=3)
 """A check that still fails after this time is reported as "not made": an audit that never ends reports nothing."""

@@ -9,6 +9,7 @@ from stripe import StripeClient
 
 from activities.step import activities_of
 from activities.stripe.account.inspecting import StripeInspection
+from activities.stripe.account.rate import Pace, invoices_per_second
 from activities.stripe.adoption import StripeAdoptionActivities
 from activities.stripe.audit import StripeAuditActivities
 from activities.stripe.credit_notes import StripeCreditNoteActivities
@@ -27,9 +28,10 @@ from settings import Settings
 def stripe_activities(client: StripeClient, settings: Settings) -> list[Callable[..., Any]]:
     """Return them, with the one client that holds the API key."""
     finder = CustomerFinder(client, settings.stripe_account_key)
+    pace = Pace(invoices_per_second(settings))
     return activities_of(
-        StripeInvoiceActivities(client, settings.stripe_mode),
-        StripeBillingActivities(client, settings.stripe_mode),
+        StripeInvoiceActivities(client, settings.stripe_mode, pace),
+        StripeBillingActivities(client, settings.stripe_mode, pace),
         StripeDraftActivities(client, settings.stripe_mode, settings.stripe_account_key),
         StripeCustomerActivities(client, finder),
         StripeCustomerChecks(client, finder),

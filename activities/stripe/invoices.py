@@ -9,6 +9,7 @@ import stripe
 from stripe import StripeClient
 from temporalio import activity
 
+from activities.stripe.account.rate import Pace
 from activities.stripe.client import as_dict, keyed, metadata_of
 from activities.stripe.errors import stripe_step
 from activities.stripe.gateway import VERIFIED_FOR, StripeInvoices, key_may_be_gone, post_once
@@ -40,9 +41,9 @@ _FINALIZED_FIRST = {"paid": 0, "open": 1, "uncollectible": 2, "draft": 3, "void"
 class StripeInvoiceActivities:
     """Creates, finalizes and fetches invoices."""
 
-    def __init__(self, client: StripeClient, mode: Mode | None = None) -> None:
+    def __init__(self, client: StripeClient, mode: Mode | None = None, pace: Pace | None = None) -> None:
         self._invoices = client.v1.invoices
-        self._requests = InvoiceRequests(client)
+        self._requests = InvoiceRequests(client, pace)
         self._gateway = StripeInvoices(client, mode)
 
     @activity.defn(name=Activities.CREATE_STRIPE_INVOICE)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
-from activities.stripe.account.rate import invoices_per_second, outdated_rate
+from activities.stripe.account.rate import Pace, invoices_per_second, outdated_rate
 from settings import Settings
 
 EMULATOR = {"stripe_api_base": "http://127.0.0.1:1"}
@@ -49,3 +50,16 @@ def test_the_rate(key: str, given: dict[str, Any], rate: float) -> None:
 )
 def test_the_setting_that_was_replaced_is_named(given: dict[str, Any], said: str | None) -> None:
     assert outdated_rate(Settings(**given)) == said
+
+
+async def test_turns_are_a_gap_apart_however_many_come_at_once() -> None:
+    clock, pace = asyncio.get_running_loop().time, Pace(50)
+    began: list[float] = []
+
+    async def begin() -> None:
+        await pace.turn()
+        began.append(clock())
+
+    first = clock()
+    await asyncio.gather(*(begin() for _ in range(10)))
+    assert all(at - first > number * 0.02 - 0.005 for number, at in enumerate(sorted(began)))

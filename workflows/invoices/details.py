@@ -21,10 +21,10 @@ def what(invoice: InvoiceBrief) -> str:
 
 
 def show_finalizing(stripe_invoice_id: str | None, wait: timedelta) -> None:
-    """Show that finalization is requested and Stripe's event is awaited."""
+    """Show that finalization is requested, and that an event of Stripe's that says so is awaited."""
     show(
-        f"Waiting since {clock()} for Stripe's `invoice.finalized` of {stripe_invoice_id}. "
-        f"If it does not arrive within {wait}, Stripe is asked."
+        f"Waiting since {clock()} for Stripe's event that {stripe_invoice_id} is finalized or paid. "
+        f"If none arrives within {wait}, Stripe is asked."
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 from activities.stripe.mode import mode_of_key
@@ -15,6 +16,22 @@ https://docs.stripe.com/rate-limits
 OF_A_SANDBOX: Final = 6.0
 """A sandbox allows 25 requests a second."""
 _ACTIVITIES_OF_AN_INVOICE = 3
+
+
+class Pace:
+    """Spreads what happens at most `per_second` times a second: Temporal's server hands out activities in bursts."""
+
+    def __init__(self, per_second: float) -> None:
+        self._gap = 1 / per_second
+        self._next = 0.0
+
+    async def turn(self) -> None:
+        """Wait until the turn before it is a gap ago. Turns are taken in the order of the calls."""
+        now = asyncio.get_running_loop().time()
+        begins = max(now, self._next)
+        self._next = begins + self._gap
+        if begins > now:
+            await asyncio.sleep(begins - now)
 
 
 def invoices_per_second(settings: Settings) -> float:

@@ -11,6 +11,7 @@ import stripe
 from stripe import StripeClient
 from temporalio import activity
 
+from activities.stripe.account.rate import Pace
 from activities.stripe.errors import is_refused, stored_failure, stripe_step
 from activities.stripe.gateway import VERIFIED_FOR, StripeInvoices, key_may_be_gone
 from activities.stripe.invoice_data import snapshot, stripe_invoice_created
@@ -28,8 +29,8 @@ T = TypeVar("T")
 class StripeBillingActivities:
     """Bills an invoice that nothing is known of in Stripe. The separate steps handle all that is unusual."""
 
-    def __init__(self, client: StripeClient, mode: Mode | None = None) -> None:
-        self._requests = InvoiceRequests(client)
+    def __init__(self, client: StripeClient, mode: Mode | None = None, pace: Pace | None = None) -> None:
+        self._requests = InvoiceRequests(client, pace)
         self._gateway = StripeInvoices(client, mode)
         self._mode = mode
 

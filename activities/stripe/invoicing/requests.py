@@ -12,6 +12,7 @@ from typing import Any
 
 from stripe import RequestOptions, StripeClient
 
+from activities.stripe.account.rate import OF_STRIPE, Pace
 from activities.stripe.client import keyed, metadata_of
 from activities.stripe.gateway import LINES_A_REQUEST
 from activities.stripe.invoice_data import line_params
@@ -28,10 +29,14 @@ class Posted:
 
 
 class InvoiceRequests:
-    """Makes the requests; `after` ends an idempotency key, see `post_once`. Stripe's errors are the SDK's."""
+    """Makes the requests; `after` ends an idempotency key, see `post_once`. Stripe's errors are the SDK's.
 
-    def __init__(self, client: StripeClient) -> None:
+    Drafts are created at the `pace` of the worker, which all its activities share.
+    """
+
+    def __init__(self, client: StripeClient, pace: Pace | None = None) -> None:
         self._client = client
+        self._pace = pace or Pace(OF_STRIPE)
 
     async def create(self, order: StripeInvoiceOrder, after: tuple[str, ...] = ()) -> Posted:
         """Create a draft without lines."""
@@ -49,6 +54,7 @@ class InvoiceRequests:
         if order.days_until_due is not None:
             params["days_until_due"] = order.days_until_due
         key = keyed(order.invoice_key, str(order.generation), "create", *after)
+        await self._pace.turn()
         return await self._post("/v1/invoices", params, key)
 
     async def add_lines(
