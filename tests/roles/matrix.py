@@ -144,7 +144,7 @@ UNCHANGEABLE = {
     (BILLING, "adjustment"): {"id", "correction_id", "attribution_id", "currency", "amount", "recorded_at"},
     (BILLING, "credit_note"): {
         *("id", "key", "invoice_id", "kind", "line_no", "instance_id", "amount", "currency", "settle_to", "reason"),
-        "requested_at",
+        *("requested_at", "correction_id"),
     },
     (BILLING, "hosted_invoice"): {"invoice_id"},
     (BILLING, "period_hold"): {"billing_period"},

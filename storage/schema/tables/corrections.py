@@ -35,7 +35,6 @@ CORRECTION = Table(
     Column("net", BigInteger, nullable=False),
     Column("currency", Text, nullable=False),
     Column("reason", Text, nullable=False),
-    Column("credit_note_id", BigInteger, ForeignKey("credit_note.id")),
     Column("recorded_at", INSTANT, nullable=False, server_default=NOW),
     UniqueConstraint("invoice_id", "ordinal"),
 )

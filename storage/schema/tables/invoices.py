@@ -239,11 +239,13 @@ CREDIT_NOTE = Table(
     Column("requested_at", INSTANT, nullable=False, server_default=NOW),
     Column("issued_at", INSTANT),
     Column("voided_at", INSTANT),
+    Column("correction_id", BigInteger, ForeignKey("correction.id")),
     CheckConstraint("amount > 0", name="credit_note_amount_positive"),
     CheckConstraint(
         "kind IN ('amount', 'line', 'instance', 'correction') "
         "AND (kind = 'line') = (line_no IS NOT NULL) "
-        "AND (kind = 'instance') = (instance_id IS NOT NULL)",
+        "AND (kind = 'instance') = (instance_id IS NOT NULL) "
+        "AND (kind = 'correction') = (correction_id IS NOT NULL)",
         name="credit_note_kind_names_its_target",
     ),
     CheckConstraint("settle_to IN ('balance', 'refund', 'out-of-band')", name="credit_note_settle_to_known"),
@@ -251,6 +253,7 @@ CREDIT_NOTE = Table(
     CheckConstraint("(state = 'blocked') = (blocked_reason IS NOT NULL)", name="credit_note_blocked_says_why"),
     CheckConstraint("state <> 'issued' OR stripe_credit_note_id IS NOT NULL", name="credit_note_issued_in_stripe"),
     Index("credit_note_invoice_id", "invoice_id"),
+    Index("credit_note_correction_id", "correction_id"),
 )
 
 CREDIT_NOTE_LINE = Table(

@@ -20,7 +20,6 @@ STATEMENTS = (
         net               bigint NOT NULL,
         currency          text NOT NULL,
         reason            text NOT NULL,
-        credit_note_id    bigint REFERENCES credit_note (id),
         recorded_at       timestamptz NOT NULL DEFAULT now(),
         UNIQUE (invoice_id, ordinal)
     )
@@ -85,12 +84,16 @@ STATEMENTS = (
     """,
     "ALTER TABLE credit_note DROP CONSTRAINT credit_note_kind_names_its_target",
     """
-    ALTER TABLE credit_note ADD CONSTRAINT credit_note_kind_names_its_target CHECK (
-        kind IN ('amount', 'line', 'instance', 'correction')
-        AND (kind = 'line') = (line_no IS NOT NULL)
-        AND (kind = 'instance') = (instance_id IS NOT NULL)
-    )
+    ALTER TABLE credit_note
+        ADD COLUMN correction_id bigint REFERENCES correction (id),
+        ADD CONSTRAINT credit_note_kind_names_its_target CHECK (
+            kind IN ('amount', 'line', 'instance', 'correction')
+            AND (kind = 'line') = (line_no IS NOT NULL)
+            AND (kind = 'instance') = (instance_id IS NOT NULL)
+            AND (kind = 'correction') = (correction_id IS NOT NULL)
+        )
     """,
+    "CREATE INDEX credit_note_correction_id ON credit_note (correction_id)",
 )
 
 
