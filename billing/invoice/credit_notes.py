@@ -11,12 +11,14 @@ from decimal import Decimal
 from enum import StrEnum
 
 from billing.errors import BlockedInvoiceError, InputError
+from billing.invoice.key import CORRECTION_REFERENCE
 from billing.invoice.states import InvoiceState
 from billing.money import EXACT, format_amount, parse_amount, step, to_minor
 from billing.pricing.rating import rate_credits
 
 _REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_OF_STRIPE = "cn_"
+_OF_OTHERS = ("cn_", CORRECTION_REFERENCE)
+"""How references begin that no person gives: those of Stripe, and of corrections."""
 _LONGEST_REASON = 1000
 _S = InvoiceState
 
@@ -25,11 +27,14 @@ CREDITABLE = frozenset({_S.FINALIZED, _S.BILLED, _S.PAID, _S.UNCOLLECTIBLE})
 
 
 class CreditKind(StrEnum):
-    """What a credit note credits: an amount of the invoice, the rest of a line, or an instance's share."""
+    """What a credit note credits: an amount of the invoice, the rest of a line, an instance's share, or the net of a
+    correction.
+    """
 
     AMOUNT = "amount"
     LINE = "line"
     INSTANCE = "instance"
+    CORRECTION = "correction"
 
 
 class CreditDestination(StrEnum):
@@ -78,13 +83,12 @@ class CreditOrder:
         Raises:
             InputError: the reference is malformed or one of Stripe's ids; the reason is empty or too long.
         """
-        if not self.reason.strip() or len(self.reason) > _LONGEST_REASON:
-            raise InputError(f"--reason: say why, in at most {_LONGEST_REASON} characters; the customer reads it")
+        check_reason(self.reason)
         if self.reference is not None:
-            if not _REFERENCE.fullmatch(self.reference) or self.reference.startswith(_OF_STRIPE):
+            if not _REFERENCE.fullmatch(self.reference) or self.reference.startswith(_OF_OTHERS):
                 raise InputError(
                     f"--reference {self.reference!r}: write at most 64 letters, digits, '.', '_' or '-', "
-                    f"not beginning with {_OF_STRIPE!r}"
+                    f"not beginning with {' or '.join(map(repr, _OF_OTHERS))}"
                 )
             return self.reference
         target = {CreditKind.AMOUNT: self.amount, CreditKind.LINE: self.line_no, CreditKind.INSTANCE: self.instance_id}
@@ -119,6 +123,16 @@ def parse_credit(text: str, currency: str) -> int:
     return minor
 
 
+def check_reason(reason: str) -> None:
+    """Refuse a reason that no customer can read.
+
+    Raises:
+        InputError: it is empty or too long.
+    """
+    if not reason.strip() or len(reason) > _LONGEST_REASON:
+        raise InputError(f"--reason: say why, in at most {_LONGEST_REASON} characters; the customer reads it")
+
+
 def check_creditable(key: str, state: InvoiceState) -> None:
     """Refuse to credit an invoice that Stripe could not credit.
 
@@ -133,6 +147,24 @@ def check_creditable(key: str, state: InvoiceState) -> None:
     if state is _S.BLOCKED:
         raise BlockedInvoiceError(f"invoice {key} is blocked")
     raise InputError(f"invoice {key} is {state}, not finalized: wait until it is, or void or delete it in Stripe")
+
+
+def check_correctable(key: str, state: InvoiceState, *, is_voiding: bool) -> None:
+    """Refuse to correct an invoice that no credit can correct.
+
+    Raises:
+        BlockedInvoiceError: the invoice waits for a person.
+        InputError: the invoice is not finalized yet, or is voided, deleted or about to be; the message says what to do.
+    """
+    if state in (_S.VOIDED, _S.DELETED) or is_voiding:
+        what = "about to be voided" if is_voiding and state not in (_S.VOIDED, _S.DELETED) else str(state)
+        raise InputError(f"invoice {key} is {what}: its usage is billed again by the next run, as it is known then")
+    if state is _S.BLOCKED:
+        raise BlockedInvoiceError(f"invoice {key} is blocked")
+    if state not in CREDITABLE:
+        raise InputError(
+            f"invoice {key} is {state}, not finalized: wait until it is, or void it and run the period again"
+        )
 
 
 def instance_parts(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -19,6 +20,9 @@ _CURRENCY = re.compile(r"[a-z]{3}")
 _NUMBER = re.compile(r"[0-9]+")
 _ORDINALS = range(1, 10**9)
 _CREDIT = "/credit/"
+_CORRECTION = "/correction/"
+CORRECTION_REFERENCE = "correction-"
+"""How the references of credit notes that correct an invoice begin."""
 _SHOWN = 80
 
 
@@ -140,6 +144,27 @@ class CreditNoteKey:
 
     def __str__(self) -> str:
         return f"{self.invoice}{_CREDIT}{self.reference}"
+
+
+@dataclass(frozen=True)
+class CorrectionKey:
+    """`<invoice key>/correction/<ordinal>`: the first correction of an invoice has the ordinal 1."""
+
+    invoice: InvoiceKey
+    ordinal: int
+
+    @property
+    def reference(self) -> str:
+        """The reference of the credit note that it makes on its own invoice."""
+        return f"{CORRECTION_REFERENCE}{self.ordinal}"
+
+    @property
+    def reference_elsewhere(self) -> str:
+        """The reference of the credit note that it makes on the invoice that charged an earlier adjustment."""
+        return f"{CORRECTION_REFERENCE}of-{hashlib.sha256(str(self).encode()).hexdigest()[:12]}"
+
+    def __str__(self) -> str:
+        return f"{self.invoice}{_CORRECTION}{self.ordinal}"
 
 
 def _parsed(parse: Callable[[str], K], value: object) -> K | None:

@@ -172,6 +172,13 @@ def _occupy(places: dict[str, list[Place]], assessed: Assessment) -> None:
             places.setdefault(month, []).extend(taken)
 
 
+async def places_of_others(
+    connection: AsyncConnection, attribution_id: str, invoice_id: int
+) -> Mapping[str, Sequence[Place]]:
+    """Return, by month, the places that the account's other live invoices hold."""
+    return (await _months_used(connection, [attribution_id], invoice_id)).get(attribution_id, {})
+
+
 async def _months_used(
     connection: AsyncConnection, accounts: Collection[str], replacing_invoice_id: int | None
 ) -> dict[str, dict[str, list[Place]]]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.assessment.assessment import Assessment, BillableAccount, ClaimScope, PricedInvoice, Verdict
+from billing.pricing.graduation import Place
 from billing.pricing.rating import LineKind, RateCard, RatedLine
 from storage.periods.published import keep_card
 from storage.postgres.statements import statement
@@ -142,13 +143,14 @@ async def write_lines(connection: AsyncConnection, ids: dict[str, int], priced: 
             "credits": [line.credits for line in lines],
             "amounts": [line.amount for line in lines],
             "kinds": [str(line.kind) for line in lines],
-            "tiers": [_tiers(line) for line in lines],
+            "tiers": [described_tiers(line) for line in lines],
             "steps": [line.step for line in lines],
         },
     )
 
 
-def _tiers(line: RatedLine) -> str | None:
+def described_tiers(line: RatedLine) -> str | None:
+    """Return the shares of a line of tiers as JSON; None for any other."""
     if line.kind is LineKind.USAGE:
         return None
     return json.dumps([{"credits": format(s.credits, "f"), "price": format(s.price, "f")} for s in line.tiers])
@@ -156,7 +158,17 @@ def _tiers(line: RatedLine) -> str | None:
 
 async def write_months(connection: AsyncConnection, ids: dict[str, int], priced: Sequence[PricedInvoice]) -> None:
     """Write the places that priced invoices hold in months, where prices depend on the month."""
-    used = [(ids[each.key], month, spot) for each in priced for month, places in each.months.items() for spot in places]
+    await _insert_months(connection, {ids[each.key]: each.months for each in priced})
+
+
+async def replace_months(connection: AsyncConnection, invoice_id: int, months: Mapping[str, Sequence[Place]]) -> None:
+    """Replace the places in months that an invoice holds."""
+    await connection.execute(statement("claims/writing", "drop_months"), {"id": invoice_id})
+    await _insert_months(connection, {invoice_id: months})
+
+
+async def _insert_months(connection: AsyncConnection, months: Mapping[int, Mapping[str, Sequence[Place]]]) -> None:
+    used = [(id_, month, spot) for id_, own in months.items() for month, places in own.items() for spot in places]
     if used:
         await connection.execute(
             statement("claims/writing", "insert_months"),

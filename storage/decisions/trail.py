@@ -29,6 +29,8 @@ class DecisionKind(StrEnum):
     VOID = "void"
     WRITE_OFF = "write_off"
     CREDIT = "credit"
+    CORRECT = "correct"
+    """An invoice. The subject is the correction's key."""
     RETRY_CREDIT = "retry_credit"
     WITHDRAW_CREDIT = "withdraw_credit"
     APPROVE_PERIOD = "approve_period"

@@ -113,7 +113,7 @@ async def request_credit(
         invoice, key, priced = await _price(connection, invoice_key, order)
         if priced.known is not None:
             return priced.known, False
-        await _insert(connection, key, invoice, order, priced.amount, priced.parts)
+        await insert_credit_note(connection, key, invoice, order, priced.amount, priced.parts)
         if by is not None:
             await record_decision(connection, DecisionKind.CREDIT, key, by=by, reason=order.reason, place=place)
         made = await _load(connection, key)
@@ -139,6 +139,27 @@ async def _price(
     amount, parts = await _parts(connection, invoice, invoice_key, order)
     check_left(amount, left, invoice.currency, f"invoice {invoice_key}")
     return invoice, key, PricedCredit(amount, left, parts)
+
+
+async def insert_credit_note(
+    connection: AsyncConnection,
+    key: str,
+    invoice: LockedInvoice,
+    order: CreditOrder,
+    amount: int,
+    parts: dict[int, int],
+    *,
+    correction_id: int | None = None,
+) -> None:
+    """Write a requested credit note with its parts by line, under the invoice's lock."""
+    given = {"key": key, "invoice_id": invoice.id, "amount": amount, "currency": invoice.currency}
+    given |= {"kind": str(order.kind), "line_no": order.line_no, "instance_id": order.instance_id}
+    given |= {"settle_to": str(order.settle_to), "reason": order.reason, "correction_id": correction_id}
+    inserted = await connection.execute(statement("invoices/credit_notes", "insert"), given)
+    await connection.execute(
+        statement("invoices/credit_notes", "insert_lines"),
+        {"id": inserted.scalar_one(), "line_nos": list(parts), "amounts": list(parts.values())},
+    )
 
 
 async def load_credit_note(db: Database, key: str) -> CreditNoteRecord | None:
@@ -242,34 +263,6 @@ async def _parts(
     amount = sum(parts.values())
     check_left(amount, amount, invoice.currency, f"{what} of invoice {invoice_key}")
     return amount, parts
-
-
-async def _insert(
-    connection: AsyncConnection,
-    key: str,
-    invoice: LockedInvoice,
-    order: CreditOrder,
-    amount: int,
-    parts: dict[int, int],
-) -> None:
-    inserted = await connection.execute(
-        statement("invoices/credit_notes", "insert"),
-        {
-            "key": key,
-            "invoice_id": invoice.id,
-            "kind": str(order.kind),
-            "line_no": order.line_no,
-            "instance_id": order.instance_id,
-            "amount": amount,
-            "currency": invoice.currency,
-            "settle_to": str(order.settle_to),
-            "reason": order.reason,
-        },
-    )
-    await connection.execute(
-        statement("invoices/credit_notes", "insert_lines"),
-        {"id": inserted.scalar_one(), "line_nos": list(parts), "amounts": list(parts.values())},
-    )
 
 
 def _check_same(known: CreditNoteRecord, order: CreditOrder) -> None:

@@ -69,10 +69,12 @@ WHERE n.invoice_id = :invoice_id
 GROUP BY p.line_no;
 
 -- name: insert
-INSERT INTO credit_note (key, invoice_id, kind, line_no, instance_id, amount, currency, settle_to, reason, state)
+INSERT INTO credit_note (
+    key, invoice_id, kind, line_no, instance_id, amount, currency, settle_to, reason, state, correction_id
+)
 VALUES (
     :key, :invoice_id, :kind, CAST(:line_no AS smallint), CAST(:instance_id AS text), :amount, :currency, :settle_to,
-    :reason, 'requested'
+    :reason, 'requested', CAST(:correction_id AS bigint)
 )
 RETURNING id;
 

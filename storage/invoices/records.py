@@ -38,7 +38,7 @@ class ClaimedInvoice:
 
 def invoice_of(row: Row[Any]) -> InvoiceRecord:
     """Return the invoice of a row with all columns of `InvoiceRecord`, and its lines as JSON."""
-    return record(InvoiceRecord, row, lines=_lines(row.lines))
+    return record(InvoiceRecord, row, lines=decoded_lines(row.lines))
 
 
 async def load_with_claims(db: Database, key: str) -> ClaimedInvoice | None:
@@ -58,10 +58,11 @@ async def load_with_claims(db: Database, key: str) -> ClaimedInvoice | None:
 async def lines_of(connection: AsyncConnection, invoice_id: int) -> tuple[InvoiceLineRecord, ...]:
     """Return an invoice's lines, in order."""
     found = await connection.execute(statement("invoices/invoices", "lines_of"), {"id": invoice_id})
-    return _lines(found.scalar_one())
+    return decoded_lines(found.scalar_one())
 
 
-def _lines(text: str | None) -> tuple[InvoiceLineRecord, ...]:
+def decoded_lines(text: str | None) -> tuple[InvoiceLineRecord, ...]:
+    """Return lines from the JSON in which PostgreSQL gives them."""
     return tuple(_line(found) for found in _decoded(text))
 
 

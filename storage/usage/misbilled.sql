@@ -23,7 +23,9 @@ WITH claimed AS (
 {reasons};
 
 -- name: columns
-SELECT c.instance_id, c.during, c.quantity, c.invoice_id, c.line_no, i.attribution_id, i.currency, i.key
+-- What was corrected is compared as it was corrected.
+SELECT c.instance_id, c.during, coalesce(c.corrected_quantity, c.quantity) AS quantity, c.corrected_class, c.invoice_id,
+       c.line_no, i.attribution_id, i.currency, i.key
 
 -- name: reasons
 -- The windows in the invoice's currency. Without `charged_kinds`, whether a window is charged is not judged.
@@ -41,7 +43,8 @@ windows AS MATERIALIZED (
 ),
 judged AS MATERIALIZED (
     -- Before anything else is read of the few claims that differ.
-    SELECT claimed.*, l.workspace_class, coalesce(windows.during, '{}'::tstzmultirange) AS windows,
+    SELECT claimed.*, coalesce(claimed.corrected_class, l.workspace_class) AS workspace_class,
+           coalesce(windows.during, '{}'::tstzmultirange) AS windows,
            coalesce(windows.charged, '{}'::tstzmultirange) AS charged,
            coalesce(windows.trial, '{}'::tstzmultirange) AS trial,
            coalesce(windows.paused, '{}'::tstzmultirange) AS paused
@@ -52,7 +55,7 @@ judged AS MATERIALIZED (
         ON s.instance_id = claimed.instance_id AND (NOT s.segmented OR claimed.during <@ s.during)
     WHERE (s.fault IS NULL AND claimed.during <@ s.during
            AND claimed.attribution_id = s.attribution_id
-           AND l.workspace_class = coalesce(nullif(s.workspace_class, ''), :default_class)
+           AND coalesce(claimed.corrected_class, l.workspace_class) = coalesce(nullif(s.workspace_class, ''), :default_class)
            AND claimed.quantity = s.quantity
            AND claimed.during <@ windows.charged) IS NOT TRUE
 ),
@@ -75,8 +78,8 @@ overlap AS (
        AND s.during && judged.during
        AND s.instance_id = ANY (ARRAY(SELECT judged.instance_id FROM judged))
     GROUP BY judged.instance_id, judged.during, judged.quantity, judged.invoice_id, judged.line_no,
-             judged.attribution_id, judged.currency, judged.key, judged.workspace_class, judged.windows, judged.charged,
-             judged.trial, judged.paused
+             judged.attribution_id, judged.currency, judged.key, judged.corrected_class, judged.workspace_class,
+             judged.windows, judged.charged, judged.trial, judged.paused
 )
 SELECT o.instance_id, o.attribution_id, o.key AS invoice_key, found.reason,
        CAST(extract(epoch FROM sum(upper(piece) - lower(piece))) * 1000000 AS bigint) AS duration_us

@@ -101,7 +101,7 @@ DECISION = Table(
     CheckConstraint(
         "kind IN ('approve', 'accept', 'rebuild', 'retry', 'void', 'write_off', 'credit', 'retry_credit', "
         "'withdraw_credit', 'approve_period', 'without_source', 'trigger', 'run_period', 'pause', 'resume', 'sync', "
-        "'audit', 'catch_up', 'policy', 'accept_warning', 'withdraw_warning', 'not_yet')",
+        "'audit', 'catch_up', 'policy', 'accept_warning', 'withdraw_warning', 'not_yet', 'correct')",
         name="decision_kind",
     ),
     UniqueConstraint("request", "kind", "subject", name="decision_request"),

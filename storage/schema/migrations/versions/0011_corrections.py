@@ -94,6 +94,15 @@ STATEMENTS = (
         )
     """,
     "CREATE INDEX credit_note_correction_id ON credit_note (correction_id)",
+    """
+    ALTER TABLE decision
+        DROP CONSTRAINT decision_kind,
+        ADD CONSTRAINT decision_kind CHECK (kind IN (
+            'approve', 'accept', 'rebuild', 'retry', 'void', 'write_off', 'credit', 'retry_credit', 'withdraw_credit',
+            'approve_period', 'without_source', 'trigger', 'run_period', 'pause', 'resume', 'sync', 'audit', 'catch_up',
+            'policy', 'accept_warning', 'withdraw_warning', 'not_yet', 'correct'
+        ))
+    """,
 )
 
 

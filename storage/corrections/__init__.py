@@ -1,0 +1,1 @@
+"""Corrections of invoices in Postgres: planned, recorded, read."""
