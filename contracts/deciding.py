@@ -50,6 +50,29 @@ class CreditRequested(Message):
     currency: str
 
 
+class CorrectInvoice(Message):
+    """A correction of an invoice, with the ordinal and the net, in minor units, that the person has seen planned.
+
+    `reprice`: by the present rate card, not the invoice's own.
+    """
+
+    invoice_key: str
+    ordinal: int
+    net: int
+    reprice: bool = False
+    reason: str
+    settle_to: CreditDestination = CreditDestination.BALANCE
+    by: str
+    place: DecidedFrom = HERE
+
+
+class InvoiceCorrected(Message):
+    """The key of the correction, None if there was nothing to correct, and whether it is new."""
+
+    correction_key: str | None
+    made: bool
+
+
 class ChangePolicy(Message):
     """Changes of an account's policy, by the setting's name: a value, `default`, or `off`.
 

@@ -136,6 +136,7 @@ class Activities:
 
     RECORD_DECISIONS = "record_decisions"
     REQUEST_CREDIT = "request_credit"
+    CORRECT_INVOICE = "correct_invoice"
     CHANGE_POLICY = "change_policy"
     ACCEPT_WARNING = "accept_warning"
     WITHDRAW_WARNING = "withdraw_warning"

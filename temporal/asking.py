@@ -19,8 +19,10 @@ from billing.errors import BlockedInvoiceError, InputError
 from contracts import workflow_ids
 from contracts.deciding import (
     ChangePolicy,
+    CorrectInvoice,
     CreditRequested,
     DecideWarning,
+    InvoiceCorrected,
     RecordDecisions,
     Recorded,
     RequestCredit,
@@ -49,6 +51,19 @@ async def request_credit(client: Client, asked: RequestCredit) -> CreditRequeste
     """
     summary = f"Request a credit on {asked.invoice_key}"
     return await _answer(await _start(client, Activities.REQUEST_CREDIT, asked, CreditRequested, summary))
+
+
+async def correct_invoice(client: Client, asked: CorrectInvoice) -> InvoiceCorrected:
+    """Have the correction of an invoice recorded. `start_credit_note` has Stripe make its credit notes.
+
+    Raises:
+        InputError: the invoice cannot be corrected so, or differs by another amount now.
+        BlockedInvoiceError: the invoice waits for a person.
+        DecisionError: no worker answers.
+        RPCError: Temporal cannot be reached.
+    """
+    summary = f"Correct {asked.invoice_key}"
+    return await _answer(await _start(client, Activities.CORRECT_INVOICE, asked, InvoiceCorrected, summary))
 
 
 async def change_policy(client: Client, asked: ChangePolicy) -> bool:

@@ -6,11 +6,10 @@ from datetime import UTC, datetime
 
 from temporalio import activity
 
-from activities.postgres.scopes import claim_scope
+from activities.postgres.scopes import scope_of_invoice
 from activities.rate_cards import RateCards
 from activities.step import step
 from billing.invoice.states import InvoiceState
-from billing.periods import BillingPeriod
 from contracts.messages.invoices import Amended, ApproveInvoice, InvoiceRef, RebuildInvoice, VoidInvoice
 from contracts.names import Activities
 from settings import Settings
@@ -74,15 +73,7 @@ class DecisionActivities:
             record = await invoices.load_invoice(self._db, ref.invoice_key)
             if record is None:
                 raise UnknownInvoiceError(f"no invoice {ref.invoice_key} in this database")
-            scope = claim_scope(
-                self._settings,
-                BillingPeriod.parse(record.billing_period),
-                record.reason,
-                record.subject,
-                cutoff=record.cutoff,
-                service_start=record.service_start,
-                attribution_id=record.attribution_id,
-            )
+            scope = scope_of_invoice(self._settings, record)
             return Amended(changed=await amend_invoice(self._db, record.key, scope, await self._cards.current()))
 
     @activity.defn(name=Activities.GIVE_UP_DRAFT)

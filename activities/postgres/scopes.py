@@ -12,6 +12,7 @@ from billing.assessment.assessment import ClaimScope
 from billing.invoice.key import InvoiceReason
 from billing.invoice.limits import DEFAULT_LIMITS, NO_LIMITS, Limits
 from billing.invoice.policy import ChargeOn, Finalization, FreeTime, Policy, UnknownClass, parse_amounts
+from billing.invoice.record import InvoiceRecord
 from billing.periods import BillingPeriod
 from billing.usage.silence import Silence
 from settings import OFF, Settings, age
@@ -88,6 +89,19 @@ def _amounts(setting: str | None) -> dict[str, int]:
 
 def _factor(setting: Decimal | str | None) -> Decimal | None:
     return setting if isinstance(setting, Decimal) else None
+
+
+def scope_of_invoice(settings: Settings, invoice: InvoiceRecord) -> ClaimScope:
+    """Return the claim scope in which an invoice's usage is claimed or priced again."""
+    return claim_scope(
+        settings,
+        BillingPeriod.parse(invoice.billing_period),
+        invoice.reason,
+        invoice.subject,
+        cutoff=invoice.cutoff,
+        service_start=invoice.service_start,
+        attribution_id=invoice.attribution_id,
+    )
 
 
 def claim_scope(

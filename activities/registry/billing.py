@@ -15,6 +15,7 @@ from activities.postgres.audit.runs import AuditActivities
 from activities.postgres.credit_notes import CreditNoteActivities
 from activities.postgres.customers import CustomerActivities
 from activities.postgres.deciding.asked import AskedActivities
+from activities.postgres.deciding.correcting import CorrectionActivities
 from activities.postgres.decisions import DecisionActivities
 from activities.postgres.events import EventActivities
 from activities.postgres.invoices import InvoiceActivities
@@ -47,6 +48,7 @@ def billing_activities(
         AccountActivities(database, cards, settings),
         DecisionActivities(database, cards, settings),
         AskedActivities(database),
+        CorrectionActivities(database, cards, settings),
         LinkActivities(database),
         CreditNoteActivities(database),
         CustomerActivities(database, settings, client),

@@ -37,7 +37,7 @@ def order_plan(invoice: InvoiceRecord, order: CreditOrder, priced: PricedCredit)
         "lines": [{"line_no": line_no, "amount": amount} for line_no, amount in sorted(priced.parts.items())],
         "requested_before": priced.known is not None,
     }
-    effects = _effects(invoice, order.settle_to)
+    effects = credit_effects(invoice.state, order.settle_to)
     if priced.known is not None:
         effects = f"It was requested before, and is {priced.known.state}: it is not credited again."
     return Plan(f"Credit {shown} on {invoice.key}", facts, effects, document=found)
@@ -48,7 +48,7 @@ def blocked_plan(invoice: InvoiceRecord, note: CreditNoteRecord, *, withdraw: bo
     shown = format_amount(note.amount, note.currency)
     facts = [*_facts(invoice), ("Credit", f"{shown} of {_target(note.kind, note.line_no, note.instance_id)}")]
     facts += [("Reason", note.reason), ("Blocked", note.blocked_reason or "")]
-    effects = "It is given up: nothing is credited." if withdraw else _effects(invoice, note.settle_to)
+    effects = "It is given up: nothing is credited." if withdraw else credit_effects(invoice.state, note.settle_to)
     found = {**document(invoice), "credit_note": note.key, "credit": note.amount, "to": str(note.settle_to)}
     return Plan(f"{'Withdraw' if withdraw else 'Retry'} credit note {note.key}", facts, effects, document=found)
 
@@ -70,9 +70,12 @@ def _target(kind: CreditKind, line_no: int | None, instance_id: str | None) -> s
             return f"instance {instance_id}"
         case CreditKind.AMOUNT:
             return "the invoice"
+        case CreditKind.CORRECTION:
+            return "the invoice, as corrected"
 
 
-def _effects(invoice: InvoiceRecord, to: CreditDestination) -> str:
-    if invoice.state is InvoiceState.PAID:
+def credit_effects(state: InvoiceState, to: CreditDestination) -> str:
+    """Say what a credit note does to an invoice in this state."""
+    if state is InvoiceState.PAID:
         return f"Stripe issues the credit note. The money goes {_PAID_BACK[to]}."
     return f"Stripe issues the credit note. It lowers what is due; what was paid of it goes {_PAID_BACK[to]}."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -30,10 +31,11 @@ from storage.postgres.tuning import tune
 
 @dataclass(frozen=True)
 class RecordedCorrection:
-    """The key of a correction, None if there is nothing to correct, and whether it is new."""
+    """The key of a correction, None if there is nothing to correct, and whether it is new; if not, when it was made."""
 
     key: str | None
     made: bool
+    at: datetime | None = None
 
 
 async def record_correction(
@@ -64,8 +66,8 @@ async def record_correction(
             statement("corrections/recording", "lock_account"), {"attribution_id": scope.attribution_id}
         )
         key = CorrectionKey(InvoiceKey.parse(invoice_key), order.ordinal)
-        if await _is_known(connection, key):
-            return RecordedCorrection(str(key), made=False)
+        if (recorded_at := await _recorded_at(connection, key)) is not None:
+            return RecordedCorrection(str(key), made=False, at=recorded_at)
         invoice, plan = await plan_correction(connection, invoice_key, scope, present, lock=True)
         if not plan.is_needed:
             return RecordedCorrection(None, made=False)
@@ -78,9 +80,10 @@ async def record_correction(
         return RecordedCorrection(str(key), made=True)
 
 
-async def _is_known(connection: AsyncConnection, key: CorrectionKey) -> bool:
+async def _recorded_at(connection: AsyncConnection, key: CorrectionKey) -> datetime | None:
     found = await connection.execute(statement("corrections/recording", "known"), {"key": str(key)})
-    return found.first() is not None
+    at: datetime | None = found.scalar_one_or_none()
+    return at
 
 
 def _check_seen(plan: CorrectionPlan, order: CorrectionOrder) -> None:

@@ -2,7 +2,7 @@
 SELECT attribution_id FROM account WHERE attribution_id = :attribution_id FOR UPDATE;
 
 -- name: known
-SELECT key FROM correction WHERE key = :key;
+SELECT recorded_at FROM correction WHERE key = :key;
 
 -- name: withdraw_waiting
 UPDATE adjustment AS a

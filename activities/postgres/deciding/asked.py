@@ -37,7 +37,7 @@ class AskedActivities:
     @activity.defn(name=Activities.RECORD_DECISIONS)
     async def record(self, asked: RecordDecisions) -> Recorded:
         """Add decisions that Temporal carries out to the trail; those of the same request once."""
-        async with _answered():
+        async with answered():
             await record_request(
                 self._db,
                 DecisionKind(asked.kind),
@@ -66,7 +66,7 @@ class AskedActivities:
             line_no=asked.line_no,
             instance_id=asked.instance_id,
         )
-        async with _answered():
+        async with answered():
             note, made = await request_credit(self._db, asked.invoice_key, order, asked.by, asked.place)
             info = activity.info()
             if info.attempt > 1 and note.requested_at >= info.scheduled_time:
@@ -83,7 +83,7 @@ class AskedActivities:
             ApplicationError: non-retryable if there is no such account, a value is malformed, or the policy is no
                 longer as the person has seen it.
         """
-        async with _answered():
+        async with answered():
             changed = await change_policy(
                 self._db,
                 asked.attribution_id,
@@ -98,7 +98,7 @@ class AskedActivities:
     @activity.defn(name=Activities.ACCEPT_WARNING)
     async def accept(self, asked: DecideWarning) -> Recorded:
         """Accept a warning."""
-        async with _answered():
+        async with answered():
             changed = await accept_warning(
                 self._db, _kind(asked), asked.subject, by=asked.by, reason=asked.reason, place=asked.place
             )
@@ -107,7 +107,7 @@ class AskedActivities:
     @activity.defn(name=Activities.WITHDRAW_WARNING)
     async def withdraw(self, asked: DecideWarning) -> Recorded:
         """Report an accepted warning again."""
-        async with _answered():
+        async with answered():
             changed = await withdraw_warning(
                 self._db, _kind(asked), asked.subject, by=asked.by, reason=asked.reason, place=asked.place
             )
@@ -121,7 +121,7 @@ def _kind(asked: DecideWarning) -> WarningKind:
 
 
 @asynccontextmanager
-async def _answered() -> AsyncIterator[None]:
+async def answered() -> AsyncIterator[None]:
     """Wrap an activity's body as `step()` does; wrong input goes to the person who asked, and is not repeated."""
     async with step():
         try:

@@ -19,6 +19,7 @@ from starter.cli.acting.plans import ActOptions, By, DryRun, Why, Yes, agreed, d
 from starter.cli.database import open_database
 from starter.cli.invoices import decisions
 from starter.cli.invoices.approving import approve
+from starter.cli.invoices.correcting.command import correct
 from starter.cli.invoices.credit import credit
 from starter.cli.invoices.find import Listed, find_invoice, listed_invoices
 from starter.cli.invoices.listing import COLUMNS, print_invoices
@@ -101,6 +102,7 @@ async def retry(
 
 
 app.command("credit")(credit)
+app.command("correct")(correct)
 app.command("approve")(approve)
 app.command("rebuild")(decisions.rebuild)
 app.command("void")(decisions.void)

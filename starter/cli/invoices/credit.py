@@ -86,8 +86,8 @@ async def credit(
         note, made = requested
         if known is not None or note.state is CreditNoteState.REQUESTED:
             signal = Signals.WITHDRAW if withdraw is not None else Signals.RETRY if retry is not None else None
-            await _wake(note, signal)
-            note = await _settled(db, note, wait)
+            await wake(note, signal)
+            note = await settled(db, note, wait)
     await _tell(note, made=made, as_json=as_json)
     return _status(note, withdrawn=withdraw is not None)
 
@@ -192,12 +192,13 @@ async def _blocked(db: Database, key: str, reference: str) -> CreditNoteRecord:
     return note
 
 
-async def _wake(note: CreditNoteRecord, signal: str | None) -> None:
+async def wake(note: CreditNoteRecord, signal: str | None) -> None:
+    """Start the credit note's workflow, or signal it."""
     amount = format_amount(note.amount, note.currency)
     await start_credit_note(await connect(), CreditNoteKey.parse(note.key), amount, signal)
 
 
-async def _settled(db: Database, before: CreditNoteRecord, patience_seconds: float) -> CreditNoteRecord:
+async def settled(db: Database, before: CreditNoteRecord, patience_seconds: float) -> CreditNoteRecord:
     """Wait until Stripe has issued or refused (again) the credit note, or patience ends. Returns its last state."""
     note = before
     give_up = asyncio.get_running_loop().time() + patience_seconds

@@ -54,6 +54,7 @@ def sentence(note: CreditNoteRecord) -> str:
         CreditKind.AMOUNT: "the invoice",
         CreditKind.LINE: f"line {note.line_no}",
         CreditKind.INSTANCE: f"instance {note.instance_id}",
+        CreditKind.CORRECTION: "the invoice, as corrected",
     }[note.kind]
     text = f"{format_amount(note.amount, note.currency)} of {of}, {note.state}: {note.reason}"
     if note.state is CreditNoteState.BLOCKED:

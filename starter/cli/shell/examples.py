@@ -76,6 +76,11 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         'invoices void 2022-05/acme/period --reason "wrong price"',
         "invoices void 2022-05/acme/period --reason goodwill --write-off",
     ),
+    "invoices correct": (
+        "invoices correct 2022-05/acme/period --dry-run",
+        'invoices correct 2022-05/acme/period --reason "the stop was late"',
+        "invoices correct --all --period 2022-05",
+    ),
     "invoices credit": (
         "invoices credit 2022-05/acme/period --amount 12,34 --reason outage",
         "invoices credit 2022-05/acme/period --instance i-1 --reason twice",

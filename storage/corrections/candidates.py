@@ -1,0 +1,20 @@
+"""The invoices of a period that may need a correction."""
+
+from __future__ import annotations
+
+from billing.accounts.windows import WindowKind
+from storage.postgres.database import Database
+from storage.postgres.statements import statement
+from storage.usage.misbilled import misbilled_usage
+
+
+async def correction_candidates(db: Database, charged_kinds: frozenset[WindowKind], period: str) -> list[str]:
+    """Return the keys of the period's invoices with misbilled usage, and of those that share a month's places with one.
+
+    `charged_kinds`: the kinds of windows that the deployment charges. In the order of the keys.
+    """
+    misbilled = await misbilled_usage(db, charged_kinds=charged_kinds, period=period)
+    keys = sorted({each.invoice_key for each in misbilled})
+    async with db.transaction(read_only=True) as connection:
+        found = await connection.execute(statement("corrections/candidates", "sharing"), {"keys": keys})
+        return list(found.scalars())
