@@ -28,6 +28,7 @@ MEMBERS: Mapping[str, Mapping[str, str]] = {
         "show": "Show one invoice: its state, lines, report and decisions.",
         "retry": "Retry blocked invoices, after the cause is fixed.",
         "credit": "Credit a finalized invoice, with a credit note in Stripe.",
+        "correct": "Correct a finalized invoice by what is known now of its usage.",
         "approve": "Approve an invoice that waits for a person, at its amount.",
         "rebuild": "Rebuild, from our lines, an invoice that was edited in Stripe.",
         "void": "Void an invoice in Stripe, or delete its draft.",
