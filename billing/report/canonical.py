@@ -6,7 +6,6 @@ import json
 import re
 from datetime import UTC, datetime
 from decimal import Decimal
-from json.encoder import encode_basestring
 from typing import TypeVar
 
 from billing.errors import ReportError
@@ -15,9 +14,6 @@ _DECIMAL = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,20})?")
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
 _T = TypeVar("_T")
 _D = TypeVar("_D", Decimal, None)
-
-quoted = encode_basestring
-"""Encode a text as JSON, without escaping non-ASCII characters."""
 
 
 def format_instant(instant: datetime) -> str:

@@ -21,7 +21,7 @@ from billing.errors import InputError, ReportError
 from billing.invoice.key import InvoiceReason
 from billing.periods import BillingPeriod
 from billing.pricing.rating import LineKind, RatedLine, TierShare
-from billing.report.canonical import Fields, format_credits, format_decimal, format_instant, quoted, utf8
+from billing.report.canonical import Fields, format_credits, format_decimal, format_instant, utf8
 
 VERSION = 1
 _REPORT_ID = re.compile(r"reports/([0-9]{4}-[0-9]{2})/([^/]+)/([0-9a-f]{64})\.jsonl\.gz")
@@ -153,23 +153,6 @@ def encode_header(header: ReportHeader) -> bytes:
     }
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return utf8(text + "\n")
-
-
-def encode_claim(claim: ReportClaim) -> bytes:
-    """Return the claim's line, keys in order. PostgreSQL makes the same bytes (`storage/reports/content.sql`).
-
-    Raises:
-        ReportError: the claim holds text that is not valid Unicode.
-    """
-    workspace = "null" if claim.workspace_id is None else quoted(claim.workspace_id)
-    project = "null" if claim.project_id is None else quoted(claim.project_id)
-    # Only where it is not 1, so that reports without quantities keep their bytes.
-    quantity = "" if claim.quantity == _ONE else f'"quantity":"{format_decimal(claim.quantity)}",'
-    return utf8(
-        f'{{"duration_us":{claim.duration_us},"from":"{format_instant(claim.start)}",'
-        f'"instance_id":{quoted(claim.instance_id)},"line_no":{claim.line_no},"project_id":{project},'
-        f'{quantity}"to":"{format_instant(claim.end)}","workspace_id":{workspace}}}\n'
-    )
 
 
 def decode_header(line: bytes) -> ReportHeader:

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from json.encoder import encode_basestring as quoted
 
 from hypothesis import strategies as st
 
 from billing.invoice.key import InvoiceReason
 from billing.pricing.graduation import MonthlyUsage, graduate
 from billing.pricing.rating import RateCard, RateVersion, Tier
+from billing.report.canonical import format_decimal, format_instant, utf8
 from billing.report.format import ReportClaim, ReportHeader, ReportLine
 
 START = datetime(2022, 5, 1, tzinfo=UTC)
@@ -27,6 +29,19 @@ def claim(
 ) -> ReportClaim:
     """Return a claim; `begin` and `end` are microseconds after the month's start."""
     return ReportClaim(line_no, instance, workspace, None, START + begin * MICROSECOND, START + end * MICROSECOND)
+
+
+def encode_claim(claim: ReportClaim) -> bytes:
+    """Return the claim's line, keys in order: what PostgreSQL has to make of it (`storage/reports/content.sql`)."""
+    workspace = "null" if claim.workspace_id is None else quoted(claim.workspace_id)
+    project = "null" if claim.project_id is None else quoted(claim.project_id)
+    # Only where it is not 1, so that reports without quantities keep their bytes.
+    quantity = "" if claim.quantity == 1 else f'"quantity":"{format_decimal(claim.quantity)}",'
+    return utf8(
+        f'{{"duration_us":{claim.duration_us},"from":"{format_instant(claim.start)}",'
+        f'"instance_id":{quoted(claim.instance_id)},"line_no":{claim.line_no},"project_id":{project},'
+        f'{quantity}"to":"{format_instant(claim.end)}","workspace_id":{workspace}}}\n'
+    )
 
 
 def header_of(claims: Iterable[ReportClaim], attribution_id: str = "team:a") -> ReportHeader:

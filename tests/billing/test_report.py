@@ -18,12 +18,11 @@ from billing.report.format import (
     ReportId,
     decode_claim,
     decode_header,
-    encode_claim,
     encode_header,
     parse_report_id,
     report_id,
 )
-from tests.billing.reports import CUTOFF, claim, claim_lists, header_of
+from tests.billing.reports import CUTOFF, claim, claim_lists, encode_claim, header_of
 
 DIGEST = "0123456789abcdef" * 4
 CONTENT = (
@@ -168,9 +167,9 @@ def test_hostile_lines_are_refused_as_a_report_error(line: bytes) -> None:
 
 def test_what_cannot_be_reported_is_an_error_rather_than_a_wrong_report() -> None:
     with pytest.raises(ReportError, match="no time zone"):
-        encode_claim(replace(claim(), start=claim().start.replace(tzinfo=None), end=claim().end.replace(tzinfo=None)))
+        encode_header(replace(header_of([]), cutoff=CUTOFF.replace(tzinfo=None)))
     with pytest.raises(ReportError, match="not Unicode"):
-        encode_claim(claim("\ud800"))
+        encode_header(header_of([], "team:\ud800"))
     with pytest.raises(ReportError, match="more than 6 decimals"):
         encode_header(replace(header_of([]), credits=Decimal("0.0000001")))
 

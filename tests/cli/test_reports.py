@@ -17,10 +17,10 @@ import pytest
 from pyarrow import parquet
 from sqlalchemy import text
 
-from billing.report.format import ReportClaim, ReportHeader, encode_claim, encode_header
+from billing.report.format import ReportClaim, ReportHeader, encode_header
 from storage.postgres.database import Database
 from storage.reports.store import ReportStore
-from tests.billing.reports import claim, graduated_header, header_of
+from tests.billing.reports import claim, encode_claim, graduated_header, header_of
 from tests.cli.conftest import Perdure
 from tests.sheets.reading import column, computed, formulas, opened, total
 

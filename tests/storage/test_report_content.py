@@ -15,11 +15,12 @@ from sqlalchemy import text
 
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
-from billing.report.format import ReportClaim, encode_claim, encode_header
+from billing.report.format import ReportClaim, encode_header
 from storage.claims.claims import claim_page
 from storage.invoices.invoices import load_invoice, move_invoice
 from storage.postgres.database import Database
 from storage.reports.content import report_content, report_contents, report_header
+from tests.billing.reports import encode_claim
 from tests.storage.usage import add_account, add_instances, card, execute, instance, may, scope
 
 KEY = "2022-05/team:a/period"

@@ -15,9 +15,9 @@ import pytest
 
 from billing.errors import InputError, PermanentError, ReportError
 from billing.report.check import ReportCheck
-from billing.report.format import decode_header, encode_claim, encode_header, report_id
+from billing.report.format import decode_header, encode_header, report_id
 from storage.reports.store import ReportStore, ReportStoreError
-from tests.billing.reports import claim, header_of
+from tests.billing.reports import claim, encode_claim, header_of
 
 CLAIMS = [claim(f"i-{number:05}", number, number + 3_600_000_000, line_no=1 + number % 2) for number in range(500)]
 CONTENT = encode_header(header_of(CLAIMS)) + b"".join(encode_claim(item) for item in CLAIMS)
