@@ -17,6 +17,7 @@ with workflow.unsafe.imports_passed_through():
 __all__ = ["show"]
 
 R = TypeVar("R", bound=Message)
+_LONGEST = {BILLING_QUEUE: retries.LONG_STEP, STRIPE_QUEUE: retries.STRIPE_STEP}
 
 
 async def local_step(name: str, arg: Message, result: type[R], summary: str | None = None) -> R:
@@ -41,23 +42,13 @@ async def local_step(name: str, arg: Message, result: type[R], summary: str | No
 async def billing_step(name: str, arg: Message, result: type[R], summary: str) -> R:
     """Run a step on Postgres over a whole page or account, with heartbeats."""
     with FailuresShown(name, summary):
-        answer: R = await workflow.execute_activity(
-            name,
-            arg,
-            result_type=result,
-            task_queue=BILLING_QUEUE,
-            start_to_close_timeout=retries.LONG_STEP,
-            heartbeat_timeout=retries.HEARTBEAT,
-            retry_policy=retries.TRANSIENT,
-            summary=summary,
-        )
-    return answer
+        return await _started(BILLING_QUEUE, name, arg, result, summary)
 
 
 async def stripe_step(name: str, arg: Message, result: type[R], summary: str) -> R:
     """Run a few Stripe calls, with heartbeats, on the queue whose rate the server limits."""
     with FailuresShown(name, summary):
-        return await _on_stripe(name, arg, result, summary, workflow.ActivityCancellationType.TRY_CANCEL)
+        return await _started(STRIPE_QUEUE, name, arg, result, summary)
 
 
 async def stripe_step_until(
@@ -69,7 +60,7 @@ async def stripe_step_until(
     """
     with FailuresShown(name, summary):
         wait_for_its_end = workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
-        step = _on_stripe(name, arg, result, summary, wait_for_its_end)
+        step = _started(STRIPE_QUEUE, name, arg, result, summary, wait_for_its_end)
         await workflow.wait_condition(lambda: step.done() or stopped())
         step.cancel()  # which does nothing to a step that has ended
         try:
@@ -80,15 +71,20 @@ async def stripe_step_until(
             return None
 
 
-def _on_stripe(
-    name: str, arg: Message, result: type[R], summary: str, cancellation: workflow.ActivityCancellationType
+def _started(
+    queue: str,
+    name: str,
+    arg: Message,
+    result: type[R],
+    summary: str,
+    cancellation: workflow.ActivityCancellationType = workflow.ActivityCancellationType.TRY_CANCEL,
 ) -> workflow.ActivityHandle[R]:
     return workflow.start_activity(
         name,
         arg,
         result_type=result,
-        task_queue=STRIPE_QUEUE,
-        start_to_close_timeout=retries.STRIPE_STEP,
+        task_queue=queue,
+        start_to_close_timeout=_LONGEST[queue],
         heartbeat_timeout=retries.HEARTBEAT,
         retry_policy=retries.TRANSIENT,
         cancellation_type=cancellation,
