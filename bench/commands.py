@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import subprocess
-import sys
-import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from statistics import median
@@ -15,24 +11,17 @@ from statistics import median
 import asyncpg  # type: ignore[import-untyped]
 
 from bench.audit import bill
-from bench.claim_run import RATES
 from bench.figures import Figure, at_most
 from bench.processes import Watch
 from bench.scratch import folder
+from bench.serving.servers import run_command, servers
 from bench.usage import PERIOD
-from devstack import ports
-from devstack.servers.postgres import DATABASE, Postgres
-from devstack.servers.temporal import start_headless
-from devstack.servers.unprivileged import data_folder, drop_user
-from storage.postgres.upgrade import upgrade
+from devstack.servers.postgres import Postgres
 
 PART = "commands"
 INSTANCES_AN_INVOICE = 10
-_PERDURE = (sys.executable, "-P", "-m", "starter.cli.main")
 _MOST_SECONDS = 1.0
 _MOST_HELP_SECONDS = 0.3
-_FAILED = (1, 2, 69, 70)
-_INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH")
 _ACCOUNT = "team:0000017"
 _KEY = f"{PERIOD}/{_ACCOUNT}/period"
 # What shows progress with a percentage, or reads all usage by its nature, has no target.
@@ -86,32 +75,8 @@ async def billed(
     scratch: Path, instances: int, an_invoice: int = INSTANCES_AN_INVOICE
 ) -> AsyncIterator[tuple[Postgres, dict[str, str]]]:
     """Yield a server with a billed month, and the environment of commands on it and on an empty Temporal."""
-    place = data_folder(scratch / "postgres", "bench", drop_user())
-    server = await ports.start_on_a_port(lambda port: Postgres(place, port, "bench", scratch / "pg.log"))
-    try:
-        temporal = await start_headless(scratch / "temporal.log")
-        try:
-            url = server.url(DATABASE)
-            await upgrade(url)
-            await bill(url, instances, an_invoice)
-            kept = {name: value for name, value in os.environ.items() if name in _INHERITED}
-            yield (
-                server,
-                kept
-                | {
-                    "PERDURE_ENVIRONMENT_ONLY": "1",
-                    "PERDURE_HOME": str(scratch / "home"),
-                    "DATABASE_URL": url,
-                    "RATE_CARD": str(RATES),
-                    "TEMPORAL_ADDRESS": temporal.address,
-                    "TEMPORAL_CONFIG_FILE": os.devnull,
-                    "INSTANCE": await _an_instance(url),
-                },
-            )
-        finally:
-            await temporal.stop()
-    finally:
-        await server.stop()
+    async with servers(scratch, lambda url: bill(url, instances, an_invoice)) as running:
+        yield running.postgres, running.environment | {"INSTANCE": await _an_instance(running.url)}
 
 
 async def _an_instance(url: str) -> str:
@@ -135,12 +100,5 @@ def _run(watch: Watch, environment: Mapping[str, str], command: str, most: float
 def _once(watch: Watch, environment: Mapping[str, str], words: Sequence[str]) -> tuple[float, float, float]:
     """Return the wall time, the CPU seconds of the command, and those of PostgreSQL."""
     with watch.watching():
-        before = os.times()
-        started = time.perf_counter()
-        run = subprocess.run([*_PERDURE, *words], check=False, env=dict(environment), capture_output=True, text=True)
-        wall = time.perf_counter() - started
-        after = os.times()
-    if run.returncode in _FAILED:
-        raise RuntimeError(f"`perdure {' '.join(words)}`: {run.stdout[-500:]}{run.stderr[-500:]}")
-    cpu = after.children_user + after.children_system - before.children_user - before.children_system
+        wall, cpu = run_command(environment, words)
     return wall, cpu, watch.costs()["postgres"].cpu_seconds
