@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-ACTIONS = ("429", "500", "503", "lost_request", "lost_response", "slow", "slow_body", "truncated_body")
+ACTIONS = ("400", "429", "500", "503", "lost_request", "lost_response", "slow", "slow_body", "truncated_body")
 WEBHOOK_ACTIONS = ("drop", "double", "delay", "reorder", "alter", "strip")
 
 

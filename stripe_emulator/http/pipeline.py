@@ -104,6 +104,8 @@ class Pipeline:
         if not _VERSION.fullmatch(exchange.version):
             raise StripeError(f"Invalid Stripe API version: {exchange.version}")
         fault = exchange.fault
+        if fault is not None and fault.action == "400":
+            raise StripeError("Refused by order.")
         if fault is not None and fault.action == "429":
             raise too_many("endpoint-rate")
         if fault is not None and fault.action == "503":

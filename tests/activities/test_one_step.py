@@ -121,7 +121,9 @@ async def test_what_another_run_has_made_is_for_the_separate_steps(
     assert not failed.value.non_retryable
     (made,) = await invoices_of(stripe_client, order)
     result = await bill(stripe_client, order)
-    assert result == BillResult(unusual=f"an earlier attempt created {made.id}")
+    assert (result.billed, result.unusual) == (None, f"an earlier attempt created {made.id}")
+    assert result.left is not None
+    assert result.left.stripe_invoice_id == made.id
     assert [each.status for each in await invoices_of(stripe_client, order)] == [made.status]
 
 
@@ -136,6 +138,9 @@ async def test_what_stripe_refuses_is_for_the_separate_steps(stripe_client: Stri
         await stripe_client.v1.customers.update_async(str(order.stripe_customer_id), {"email": ""})
     result = await bill(stripe_client, order)
     assert (result.billed, result.unusual.startswith("Stripe: ")) == (None, True)
+    known = [result.left.stripe_invoice_id] if result.left else []
+    made = [] if refused == "create" else await invoices_of(stripe_client, order)
+    assert known == [each.id for each in made]
 
 
 async def test_a_failure_that_stripe_keeps_is_for_the_separate_steps(stripe_client: StripeClient, admin: Admin) -> None:

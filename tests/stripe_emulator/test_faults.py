@@ -30,6 +30,13 @@ async def test_requests_are_refused_by_rule(emulator: EmulatorProcess, v1: Any) 
     assert await emulator.admin("DELETE", "faults") == {"removed": 1}
 
 
+async def test_a_refusal_is_not_kept_under_the_key(emulator: EmulatorProcess, v1: Any) -> None:
+    await emulator.admin("POST", "faults", {"match": {"path": "/v1/customers"}, "action": "400"})
+    with pytest.raises(stripe.InvalidRequestError, match="Refused by order"):
+        await v1.customers.create_async({}, {"idempotency_key": "one"})
+    await v1.customers.create_async({}, {"idempotency_key": "one"})
+
+
 async def test_a_request_that_never_arrives(emulator: EmulatorProcess, v1: Any) -> None:
     await emulator.admin("POST", "faults", {"match": {"path": "/v1/customers"}, "action": "lost_request"})
     with pytest.raises(stripe.APIConnectionError):

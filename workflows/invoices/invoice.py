@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from billing.invoice.states import Inbox, InvoiceState, Step, next_step
@@ -178,8 +179,13 @@ class InvoiceWorkflow:
                 return await self._finalize(invoice, wait, verified_at)
             return await self._act(step, invoice)
         except STEP_FAILED as error:
-            self._inbox = self._inbox.taking(Step.BLOCK)
-            return await steps.block(self._ref, error)
+            return await self._block(error, invoice)
+
+    async def _block(
+        self, error: ActivityError | ApplicationError, invoice: InvoiceBrief | None
+    ) -> InvoiceBrief | None:
+        self._inbox = self._inbox.taking(Step.BLOCK)
+        return await steps.block(self._ref, error, invoice)
 
     async def _load(self) -> InvoiceBrief | None:
         invoice = await steps.load(self._ref)
@@ -209,18 +215,23 @@ class InvoiceWorkflow:
                 raise AssertionError(f"no action for the step {step}")
         return invoice
 
-    async def _bill(self, invoice: InvoiceBrief, wait: timedelta) -> InvoiceBrief:
+    async def _bill(self, invoice: InvoiceBrief, wait: timedelta) -> InvoiceBrief | None:
         """Bill the invoice in one Stripe step, await Stripe's events, settle by Stripe's answer if it covers them."""
-        billed = await one_step.bill(self._ref, invoice, lambda: self._inbox.retry)
+        result = await one_step.bill(self._ref, invoice, lambda: self._inbox.retry)
+        billed = result.billed
         if billed is None:
             self._inbox = replace(self._inbox, doubted=True)
-            return await steps.reload(self._ref)
+            return one_step.naming(await steps.reload(self._ref), result.left)
         heard = await self._await_stripe(
             billed.created.stripe_invoice_id, wait, partial(one_step.heard_enough, billed, lambda: self._inbox)
         )
         if not (heard and one_step.covers(billed, self._inbox)):
             self._inbox = self._inbox.without_events()
-            billed = await one_step.refreshed(invoice, billed)
+            named = one_step.naming(invoice, billed.created)
+            try:
+                billed = await one_step.refreshed(named, billed)
+            except STEP_FAILED as error:
+                return await self._block(error, named)
         self._forget_covered(billed)  # also if the books differ: the blocked invoice needs no second look
         settled = await one_step.settle(billed)
         self._forget_covered(billed)

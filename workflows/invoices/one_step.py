@@ -12,6 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.messages.invoices import (
         InvoiceBrief,
         InvoiceRef,
+        StripeInvoiceCreated,
         StripeInvoiceOrder,
     )
     from contracts.messages.one_step.billed import BillResult, SettleBilled, StripeInvoiceBilled
@@ -22,8 +23,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.steps import STEP_FAILED, local_step, show, stripe_step_until
 
 
-async def bill(ref: InvoiceRef, invoice: InvoiceBrief, decided: Callable[[], bool]) -> StripeInvoiceBilled | None:
-    """Create and finalize the invoice in Stripe. Returns None if something is unusual: the separate steps handle it.
+async def bill(ref: InvoiceRef, invoice: InvoiceBrief, decided: Callable[[], bool]) -> BillResult:
+    """Create and finalize the invoice in Stripe. What is unusual, the separate steps handle.
 
     A decision that a person makes before the customer is charged is unusual, and stops it.
     """
@@ -39,15 +40,21 @@ async def bill(ref: InvoiceRef, invoice: InvoiceBrief, decided: Callable[[], boo
     result = result or BillResult(unusual="something was decided meanwhile")
     if result.billed is None:
         workflow.logger.info("invoice %s is billed by separate steps: %s", ref.invoice_key, result.unusual)
-    return result.billed
+    return result
 
 
-async def refreshed(invoice: InvoiceBrief, billed: StripeInvoiceBilled) -> StripeInvoiceBilled:
-    """Return what was billed, with the invoice as Stripe has it now."""
-    made = billed.created
-    show(f"Asking Stripe about {made.stripe_invoice_id}.")
+def naming(invoice: InvoiceBrief, made: StripeInvoiceCreated | None) -> InvoiceBrief:
+    """Return the invoice with the ids of what Stripe has of it, which are recorded if it is blocked."""
+    if made is None:
+        return invoice
     ids = {"stripe_invoice_id": made.stripe_invoice_id, "stripe_customer_id": made.stripe_customer_id}
-    return billed.model_copy(update={"snapshot": await steps.retrieve(invoice.model_copy(update=ids))})
+    return invoice.model_copy(update=ids)
+
+
+async def refreshed(named: InvoiceBrief, billed: StripeInvoiceBilled) -> StripeInvoiceBilled:
+    """Return what was billed, with the invoice as Stripe has it now. `named`: with Stripe's ids."""
+    show(f"Asking Stripe about {named.stripe_invoice_id}.")
+    return billed.model_copy(update={"snapshot": await steps.retrieve(named)})
 
 
 async def settle(billed: StripeInvoiceBilled) -> InvoiceBrief:

@@ -229,18 +229,23 @@ async def settled(activity: str, arg: Message, summary: str) -> InvoiceBrief:
     return _known(loaded)
 
 
-async def block(ref: InvoiceRef, error: ActivityError | ApplicationError) -> InvoiceBrief | None:
+async def block(
+    ref: InvoiceRef, error: ActivityError | ApplicationError, invoice: InvoiceBrief | None
+) -> InvoiceBrief | None:
     """Make the invoice wait for an operator, unless it is dead or not in Postgres.
+
+    What the failed step made in Stripe is recorded; or else what an earlier step has left there of a claimed `invoice`.
 
     Raises:
         ActivityError, ApplicationError: the invoice cannot be blocked although it is live.
     """
     made, found, hold = _details(error)
+    left = made or (invoice if invoice is not None and invoice.state is InvoiceState.CLAIMED else None)
     order = BlockInvoice(
         invoice_key=ref.invoice_key,
         reason=hold.reason if hold else permanent_reason(error),
-        stripe_invoice_id=made.stripe_invoice_id if made else None,
-        stripe_customer_id=made.stripe_customer_id if made else None,
+        stripe_invoice_id=left.stripe_invoice_id if left else None,
+        stripe_customer_id=left.stripe_customer_id if left else None,
         found=found,
         void_refused=isinstance(error, ActivityError) and error.activity_type == Activities.VOID_STRIPE_INVOICE,
         kind=hold.held_as if hold else None,

@@ -50,11 +50,12 @@ class StripeBillingActivities:
         """
         async with stripe_step() as made:
             try:
-                return await _to_its_end(self._bill(order, made))
+                result = await _to_its_end(self._bill(order, made))
             except stripe.StripeError as error:
                 if not (is_refused(error) or stored_failure(error)):
                     raise
-                return BillResult(unusual=f"Stripe: {error.user_message or error}")
+                result = BillResult(unusual=f"Stripe: {error.user_message or error}")
+            return result if result.billed else result.model_copy(update={"left": next(iter(made), None)})
 
     async def _bill(self, order: StripeInvoiceOrder, made: list[StripeInvoiceCreated]) -> BillResult:
         assert order.stripe_customer_id is not None

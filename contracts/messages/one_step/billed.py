@@ -19,6 +19,8 @@ class BillResult(Message):
     """None if the step found something that only the separate steps handle; then nothing was finalized by it."""
     unusual: str = ""
     """What it found, in words."""
+    left: StripeInvoiceCreated | None = None
+    """What it had created in Stripe, or found there, before something was unusual."""
 
 
 class SettleBilled(Message):

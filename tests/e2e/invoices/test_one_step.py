@@ -11,7 +11,7 @@ from temporalio.api.enums.v1 import EventType
 from billing.invoice.policy import BlockedKind
 from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
-from contracts.names import Activities
+from contracts.names import Activities, Signals
 from tests.e2e.decisions import void
 from tests.support.months import MAY
 from tests.support.rest import until_rested
@@ -62,6 +62,22 @@ async def test_if_no_event_comes_stripe_is_asked(system: System) -> None:
     assert (await system.invoice(key)).state is S.BILLED
     events = await events_of(system, key)
     assert activities_in(events) == [Activities.BILL_STRIPE_INVOICE, Activities.RETRIEVE_STRIPE_INVOICE]
+
+
+async def test_if_stripe_refuses_to_be_asked_the_blocked_invoice_names_what_stripe_has(system: System) -> None:
+    """So that a void, the audit and a retry go by Stripe's id."""
+    key = await one_day_known(system, "team:refused")
+    system.settings = system.settings.model_copy(update={"finalization_poll_seconds": 0.3})
+    await system.stop()
+    await system.start()
+    await system.admin("webhook_faults", {"match": {"type": "invoice"}, "action": "drop", "times": None})
+    await system.admin("faults", {"match": {"method": "GET", "path": "invoices/in_"}, "action": "400", "times": None})
+    await system.start_period(MAY)
+    blocked = await system.until_state(key, S.BLOCKED)
+    assert (blocked.blocked_kind, [blocked.stripe_invoice_id]) == (BlockedKind.ERROR, await stripe_ids(system, key))
+    await system.admin("faults", method="DELETE")
+    await system.client.get_workflow_handle(workflow_ids.invoice(key)).signal(Signals.RETRY)
+    assert (await system.until_state(key, S.BILLED)).stripe_invoice_id == blocked.stripe_invoice_id
 
 
 @pytest.mark.history("one-step-lost")
