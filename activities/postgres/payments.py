@@ -25,6 +25,7 @@ class DisputeActivities:
             invoice = await disputes.record(
                 self._db,
                 stripe_invoice_ids=found.stripe_invoice_ids,
+                keys=found.invoice_keys,
                 dispute=disputes.DisputeRecord(
                     stripe_dispute_id=found.stripe_dispute_id,
                     amount=found.amount,
@@ -50,5 +51,7 @@ class RefundActivities:
         """Record a payment's refunds as Stripe has them now, if the payment was for one of our invoices. Idempotent."""
         async with step():
             records = [refunds.RefundRecord(**refund.model_dump()) for refund in listed.refunds]
-            invoice = await refunds.record(self._db, stripe_invoice_ids=listed.stripe_invoice_ids, refunds=records)
+            invoice = await refunds.record(
+                self._db, stripe_invoice_ids=listed.stripe_invoice_ids, keys=listed.invoice_keys, refunds=records
+            )
             return RefundsRecorded() if invoice is None else RefundsRecorded(**invoice.named)

@@ -7,11 +7,12 @@ from typing import Any
 from stripe import InvoicePaymentService, StripeClient
 from temporalio import activity
 
-from activities.stripe.client import as_dict, instant
+from activities.stripe.client import as_dict, instant, metadata_of
 from activities.stripe.credit_notes import refunds_of
 from activities.stripe.errors import stripe_step
 from activities.stripe.gateway import all_of
 from activities.stripe.mode import Mode, check_mode
+from contracts import stripe_metadata
 from contracts.messages.payments import DisputeRef, DisputeSnapshot, PaymentRefunds, RefundSnapshot, RefundsRef
 from contracts.names import Activities
 
@@ -35,9 +36,11 @@ class StripeDisputeActivities:
             check_mode(self._mode, dispute)
             opened_at = instant(dispute["created"])
             assert opened_at is not None
+            paid = await self._invoices(dispute)
             return DisputeSnapshot(
                 stripe_dispute_id=dispute["id"],
-                stripe_invoice_ids=await self._invoices(dispute),
+                stripe_invoice_ids=sorted(paid),
+                invoice_keys=_keys(paid),
                 amount=dispute["amount"],
                 currency=dispute["currency"],
                 reason=dispute["reason"],
@@ -45,8 +48,8 @@ class StripeDisputeActivities:
                 opened_at=opened_at,
             )
 
-    async def _invoices(self, dispute: dict[str, Any]) -> list[str]:
-        """List the disputed invoices by payment intent, which a dispute names itself or through its charge."""
+    async def _invoices(self, dispute: dict[str, Any]) -> dict[str, str | None]:
+        """Return, as `_paid_by`, those of its payment intent, which a dispute names itself or through its charge."""
         intent = _id(dispute.get("payment_intent"))
         if intent is None and (charge := _id(dispute.get("charge"))) is not None:
             intent = _id(as_dict(await self._client.charges.retrieve_async(charge)).get("payment_intent"))
@@ -75,10 +78,12 @@ class StripeRefundActivities:
             page = await self._client.refunds.list_async({**payment, "limit": 100})  # type: ignore[arg-type]
             listed = await all_of(page)
             intents = {_id(refund.get("payment_intent")) for refund in listed}
-            invoices = await _paid_by(self._client.invoice_payments, next(iter(intents - {None}), None))
-            notes = await self._credit_notes(invoices)
+            paid = await _paid_by(self._client.invoice_payments, next(iter(intents - {None}), None))
+            notes = await self._credit_notes(sorted(paid))
         return PaymentRefunds(
-            stripe_invoice_ids=invoices, refunds=[_refund(refund, notes.get(refund["id"])) for refund in listed]
+            stripe_invoice_ids=sorted(paid),
+            invoice_keys=_keys(paid),
+            refunds=[_refund(refund, notes.get(refund["id"])) for refund in listed],
         )
 
     async def _payment(self, ref: RefundsRef) -> dict[str, str]:
@@ -120,13 +125,22 @@ def _refund(refund: dict[str, Any], credit_note: str | None) -> RefundSnapshot:
     )
 
 
-async def _paid_by(payments: InvoicePaymentService, intent: str | None) -> list[str]:
-    """Return the invoices that a payment intent paid."""
+async def _paid_by(payments: InvoicePaymentService, intent: str | None) -> dict[str, str | None]:
+    """Return the ids of the invoices that a payment intent paid, each with the key of ours that its metadata names."""
     if intent is None:
-        return []
-    page = await payments.list_async({"payment": {"type": "payment_intent", "payment_intent": intent}, "limit": 100})
-    found = [_id(payment.get("invoice")) for payment in await all_of(page)]
-    return sorted({invoice for invoice in found if invoice is not None})
+        return {}
+    payment: Any = {"type": "payment_intent", "payment_intent": intent}
+    page = await payments.list_async({"payment": payment, "limit": 100, "expand": ["data.invoice"]})
+    found = {_id(each.get("invoice")): each.get("invoice") for each in await all_of(page)}
+    return {
+        name: metadata_of(invoice).get(stripe_metadata.INVOICE) if isinstance(invoice, dict) else None
+        for name, invoice in found.items()
+        if name is not None
+    }
+
+
+def _keys(paid: dict[str, str | None]) -> list[str]:
+    return sorted({key for key in paid.values() if key is not None})
 
 
 def _id(named: object) -> str | None:

@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from pydantic import Field
+
 from contracts.messages.base import Message
 
 
@@ -16,6 +18,8 @@ class DisputeSnapshot(Message):
 
     stripe_dispute_id: str
     stripe_invoice_ids: list[str]
+    invoice_keys: list[str] = Field(default_factory=list)
+    """The keys of ours in their metadata: Postgres may not know their ids yet."""
     amount: int
     """Minor units."""
     currency: str
@@ -73,6 +77,8 @@ class PaymentRefunds(Message):
     """All refunds of a payment, with the Stripe invoices that it paid."""
 
     stripe_invoice_ids: list[str]
+    invoice_keys: list[str] = Field(default_factory=list)
+    """The keys of ours in their metadata: Postgres may not know their ids yet."""
     refunds: list[RefundSnapshot]
 
 

@@ -27,13 +27,15 @@ class DisputeRecord:
     closed_at: datetime | None
 
 
-async def record(db: Database, *, stripe_invoice_ids: Sequence[str], dispute: DisputeRecord) -> PaidInvoice | None:
+async def record(
+    db: Database, *, stripe_invoice_ids: Sequence[str], keys: Sequence[str] = (), dispute: DisputeRecord
+) -> PaidInvoice | None:
     """Record the dispute's current state. A dispute that was closed before keeps the earlier closing time.
 
-    Returns the disputed invoice. None if none of the invoices is ours.
+    `keys`: as in `paid_invoice`. Returns the disputed invoice. None if none of the invoices is ours.
     """
     async with db.transaction() as connection:
-        invoice = await paid_invoice(connection, stripe_invoice_ids)
+        invoice = await paid_invoice(connection, stripe_invoice_ids, keys)
         if invoice is None:
             return None
         await connection.execute(

@@ -35,9 +35,14 @@ class PaidInvoice:
         }
 
 
-async def paid_invoice(connection: AsyncConnection, stripe_invoice_ids: Sequence[str]) -> PaidInvoice | None:
-    """Return the first of these Stripe invoices that is ours. None if none is."""
-    given = {"stripe_invoice_ids": list(stripe_invoice_ids)}
+async def paid_invoice(
+    connection: AsyncConnection, stripe_invoice_ids: Sequence[str], keys: Sequence[str]
+) -> PaidInvoice | None:
+    """Return the first of these Stripe invoices that is ours. None if none is.
+
+    `keys`: those in their metadata, by which an invoice of ours is known that has no Stripe invoice recorded yet.
+    """
+    given = {"stripe_invoice_ids": list(stripe_invoice_ids), "keys": list(keys)}
     found = (await connection.execute(statement("invoices/payments", "paid_invoice"), given)).one_or_none()
     return None if found is None else record(PaidInvoice, found)
 

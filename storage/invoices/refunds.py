@@ -35,14 +35,14 @@ class RefundRecord:
 
 
 async def record(
-    db: Database, *, stripe_invoice_ids: Sequence[str], refunds: Sequence[RefundRecord]
+    db: Database, *, stripe_invoice_ids: Sequence[str], keys: Sequence[str] = (), refunds: Sequence[RefundRecord]
 ) -> PaidInvoice | None:
     """Record the current state of a payment's refunds. A refund that has a credit note keeps it.
 
-    Returns the refunded invoice. None if none of the invoices is ours.
+    `keys`: as in `paid_invoice`. Returns the refunded invoice. None if none of the invoices is ours.
     """
     async with db.transaction() as connection:
-        invoice = await paid_invoice(connection, stripe_invoice_ids)
+        invoice = await paid_invoice(connection, stripe_invoice_ids, keys)
         if invoice is None:
             return None
         rows = [{"invoice_id": invoice.id, **asdict(refund)} for refund in refunds]

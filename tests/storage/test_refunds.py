@@ -64,3 +64,18 @@ async def test_a_credit_note_that_is_made_later_takes_it(db: Database, invoice_i
 async def test_those_of_other_payments_are_left_alone(db: Database, invoice_id: int) -> None:
     assert await refunds.record(db, stripe_invoice_ids=["in_0"], refunds=[MADE]) is None
     assert await refunds.of_invoices(db, [invoice_id]) == {}
+
+
+async def test_before_the_stripe_invoice_is_recorded_the_key_in_its_metadata_names_it(db: Database) -> None:
+    await add_account(db)
+    await add_instances(db, instance("a", may(1), may(3)))
+    await claim_page(db, scope(), card())
+    found = await refunds.record(db, stripe_invoice_ids=["in_1"], keys=[KEY], refunds=[MADE])
+    assert found is not None
+    assert found.key == KEY
+    assert (await refunds.of_invoices(db, [found.id]))[found.id] == [MADE]
+
+
+async def test_one_of_a_second_invoice_with_the_key_is_not_ours(db: Database, invoice_id: int) -> None:
+    assert await refunds.record(db, stripe_invoice_ids=["in_2"], keys=[KEY], refunds=[MADE]) is None
+    assert await refunds.of_invoices(db, [invoice_id]) == {}

@@ -12,6 +12,7 @@ from billing.invoice.policy import BlockedKind
 from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
 from contracts.names import Activities, Signals
+from storage.invoices import disputes, refunds
 from tests.e2e.decisions import void
 from tests.support.months import MAY
 from tests.support.rest import until_rested
@@ -78,6 +79,33 @@ async def test_if_stripe_refuses_to_be_asked_the_blocked_invoice_names_what_stri
     await system.admin("faults", method="DELETE")
     await system.client.get_workflow_handle(workflow_ids.invoice(key)).signal(Signals.RETRY)
     assert (await system.until_state(key, S.BILLED)).stripe_invoice_id == blocked.stripe_invoice_id
+
+
+async def test_what_the_customer_reclaims_before_the_books_are_compared_is_recorded(system: System) -> None:
+    """Postgres has no Stripe id of the invoice yet: the key in its metadata names it."""
+    key = await one_day_known(system, "team:hasty", "pm_card_visa")
+    await system.admin("webhook_faults", {"match": {"type": "invoice"}, "action": "drop", "times": None})
+    await system.start_period(MAY)
+
+    async def charged() -> str | None:
+        found = [one for one in await system.stripe_invoices() if one["metadata"].get("perdure_invoice") == key]
+        return str(found[0]["id"]) if found and found[0]["status"] == "paid" else None
+
+    made = await until(charged)
+    v1: Any = system.stripe.v1
+    payment = (await v1.invoice_payments.list_async({"invoice": made})).data[0].payment
+    await v1.refunds.create_async({"payment_intent": payment.payment_intent, "amount": 64})
+    await system.admin("disputes", {"invoice": made, "amount": 500})
+    ours = (await system.invoice(key)).id
+
+    async def recorded() -> bool:
+        return bool(await refunds.of_invoices(system.db, [ours]) and await disputes.of_invoices(system.db, [ours]))
+
+    await until(recorded)
+    before = await system.invoice(key)
+    assert (before.state, before.stripe_invoice_id) == (S.CLAIMED, None)
+    await system.client.get_workflow_handle(workflow_ids.invoice(key)).signal(Signals.RETRY)
+    assert (await system.until_state(key, S.PAID)).stripe_invoice_id == made
 
 
 @pytest.mark.history("one-step-lost")
