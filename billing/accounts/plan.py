@@ -85,9 +85,9 @@ class AccountPlan:
 class Known:
     """The state of a batch's accounts in the database.
 
-    `billing` are the accounts with open invoices, `in_stripe` those with open invoices that Stripe has; `owners` maps
-    each Stripe customer to its account. `billed` are the windows, by id, that a live invoice has billed, of those
-    whose currency the rows change.
+    `billing` are the accounts with open invoices, `in_stripe` those with open invoices that Stripe has or may have (see
+    docs/adr/0025); `owners` maps each Stripe customer to its account. `billed` are the windows, by id, that a live
+    invoice has billed, of those whose currency the rows change.
     """
 
     accounts: Mapping[str, AccountRecord]
@@ -150,7 +150,8 @@ def _fault(row: AccountRow, known: Known, owners: Mapping[str, str]) -> RowFault
             if column == "currency" and window is not None and window.currency == value:
                 continue
             if value and current and value != current:
-                return RowFault(row.line, column, f"cannot change from {current} to {value} while invoices are open")
+                why = "while invoices are open: try again once they are billed or voided"
+                return RowFault(row.line, column, f"cannot change from {current} to {value} {why}")
     if row.started is not None and row.ended is not None and row.ended <= row.started:
         return RowFault(row.line, "ended", "is not after started")
     return None

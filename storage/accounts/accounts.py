@@ -124,8 +124,8 @@ async def apply_rows(
     kind. A field that a row leaves empty (customer, `bill_after`) keeps its stored value, and so does the end if the
     row lacks that column. A row is refused if it contradicts another row of its account, if its window overlaps
     another one, if its customer belongs to another account, if it changes the currency while invoices are open or of a
-    window that was billed, if it changes the customer while an open invoice is in Stripe, if it changes the window of
-    a Stripe subscription, or, without `reopen`, if it removes an end.
+    window that was billed, if it changes the customer while an open invoice is in Stripe, or may be, if it changes the
+    window of a Stripe subscription, or, without `reopen`, if it removes an end.
 
     Raises:
         AccountConflictError: another process changed the same accounts; nothing was stored.

@@ -53,13 +53,15 @@ ORDER BY attribution_id
 FOR UPDATE;
 
 -- name: with_open_invoices
-SELECT attribution_id, bool_or(stripe_invoice_id IS NOT NULL) AS in_stripe
+-- One step may have made a claimed invoice in Stripe before its id is recorded: it is looked for under its customer.
+SELECT attribution_id, bool_or(stripe_invoice_id IS NOT NULL OR state = 'claimed') AS in_stripe
 FROM invoice
 WHERE attribution_id = ANY (CAST(:accounts AS text[])) AND state IN ({open})
 GROUP BY attribution_id;
 
 -- name: set_customer_of_invoices
--- Invoices that are not in Stripe yet follow the account, so that a wrong customer can be corrected.
+-- Blocked invoices that are not in Stripe follow the account, so that a wrong customer can be corrected. A claimed one,
+-- which may be there, keeps the customer that it has.
 UPDATE invoice AS i
 SET stripe_customer_id = a.stripe_customer_id, updated_at = now()
 FROM account AS a
@@ -67,6 +69,7 @@ WHERE a.attribution_id = ANY (CAST(:accounts AS text[]))
   AND i.attribution_id = a.attribution_id
   AND i.stripe_invoice_id IS NULL
   AND i.state IN ({open})
+  AND (i.state = 'blocked' OR i.stripe_customer_id IS NULL)
   AND i.stripe_customer_id IS DISTINCT FROM a.stripe_customer_id;
 
 -- name: customers

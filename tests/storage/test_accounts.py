@@ -21,7 +21,7 @@ from storage.accounts.accounts import (
     upsert_accounts,
 )
 from storage.claims.claims import claim_page
-from storage.invoices.invoices import load_invoice, move_invoice, record_draft
+from storage.invoices.invoices import move_invoice
 from storage.postgres.database import Database
 from tests.storage.usage import add_account, add_instances, card, fetch, instance, may, put_window, scope
 
@@ -227,19 +227,6 @@ async def test_the_currency_is_fixed_while_invoices_are_open(db: Database) -> No
     assert "while invoices are open" in faults[0].reason
     await move_invoice(db, key, InvoiceState.DELETED, may(33))
     assert await upsert_accounts(db, [row(2)]) == []
-
-
-async def test_a_wrong_customer_is_fixed_until_stripe_has_the_invoice(db: Database) -> None:
-    await add_account(db, customer="cus_1")
-    await add_instances(db, instance("i", may(2), may(3)))
-    (key,) = (await claim_page(db, scope(), card())).keys
-    assert await upsert_accounts(db, [row(2, stripe_customer_id="cus_2")]) == []
-    record = await load_invoice(db, key)
-    assert record is not None
-    assert record.stripe_customer_id == "cus_2"
-    await record_draft(db, key, "in_1", "cus_2")
-    faults = await upsert_accounts(db, [row(2, stripe_customer_id="cus_3")])
-    assert _faults(faults) == [(2, "stripe_customer_id")]
 
 
 @pytest.mark.waits
