@@ -37,7 +37,7 @@ class CorrectionPlan:
     """What a correction would record. Amounts are in minor units.
 
     `ordinal`: the correction's, from 1. `before`: the bill so far: as corrected last, or as billed. `rate_card_digest`:
-    of the card that prices `lines`, the present one if it is `repriced`. `months`: the places that the lines occupy.
+    of the card that prices `lines`, not the invoice's own if it is `repriced`. `months`: the places that they occupy.
     """
 
     invoice_id: int

@@ -10,6 +10,7 @@ from starter.cli import output
 from storage.usage.misbilled import MisbilledUsage
 
 _MOST_SHOWN = 20
+_MOST_NAMED = 5
 
 
 def documents(usage: Sequence[MisbilledUsage]) -> list[dict[str, Any]]:
@@ -30,8 +31,10 @@ def sentence(misbilled: Sequence[Mapping[str, Any]]) -> str:
     keys = sorted({row["invoice_key"] for row in misbilled})
     more = ", ..." if len(keys) > _MOST_SHOWN else ""
     duration = output.hours(sum(row["duration_us"] for row in misbilled))
-    instances = plural(len({row["instance_id"] for row in misbilled}), "instance")
+    ids = sorted({row["instance_id"] for row in misbilled})
+    instances = f"{plural(len(ids), 'instance')} ({', '.join(ids[:_MOST_NAMED])}{', ...' * (len(ids) > _MOST_NAMED)})"
     reasons = ", ".join(sorted({row["reason"].replace("_", " ") for row in misbilled}))
     return (
-        f"misbilled: {duration} of {instances}, {reasons} (credit the customer: {', '.join(keys[:_MOST_SHOWN])}{more})"
+        f"misbilled: {duration} of {instances}, {reasons} "
+        f"(`perdure invoices correct`: {', '.join(keys[:_MOST_SHOWN])}{more})"
     )

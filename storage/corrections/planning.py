@@ -30,14 +30,17 @@ from storage.postgres.tuning import tune
 
 @dataclass(frozen=True)
 class _Billed:
-    """What the invoice's row and its earlier corrections say; `card`: its rate card as JSON, if it is stored."""
+    """What the invoice's row and its earlier corrections say.
 
-    rate_card_digest: str
+    `card`: the rate card that has priced it last, as JSON, if it is stored; `repriced`: it is not the invoice's own.
+    """
+
     is_voiding: bool
     account_name: str | None
     card: str | None
     ordinal: int
     corrected: int | None
+    repriced: bool
     waiting: int
     blocked_note: str | None
 
@@ -45,7 +48,7 @@ class _Billed:
 async def preview_correction(db: Database, key: str, scope: ClaimScope, present: RateCard | None) -> CorrectionPlan:
     """Return what `record_correction` would record now; record nothing.
 
-    `scope` names the invoice's account. `present`: the rate card to price by; None: the invoice's own.
+    `scope` names the invoice's account. `present`: the rate card to price by; None: the card of its last pricing.
 
     Raises:
         InputError: as `record_correction`.
@@ -84,7 +87,7 @@ async def plan_correction(
         currency=invoice.currency,
         ordinal=billed.ordinal,
         rate_card_digest=card.digest,
-        repriced=present is not None,
+        repriced=present is not None or billed.repriced,
         owed=owed,
         before=owed.billed if billed.corrected is None else billed.corrected,
         lines=rated.lines,

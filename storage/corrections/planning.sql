@@ -92,15 +92,22 @@ GROUP BY workspace_class, quantity, known_class, known_quantity
 ORDER BY known_class NULLS FIRST, workspace_class, quantity, known_quantity;
 
 -- name: invoice
-SELECT i.rate_card_digest, i.void_requested_at IS NOT NULL AS is_voiding,
+-- The card is that of its last pricing: what a person had priced by another card stays so.
+SELECT i.void_requested_at IS NOT NULL AS is_voiding,
        (SELECT name FROM account AS payer WHERE payer.attribution_id = i.attribution_id) AS account_name,
-       (SELECT CAST(content AS text) FROM rate_card WHERE digest = i.rate_card_digest) AS card,
-       1 + coalesce(last.ordinal, 0) AS ordinal, last.amount AS corrected,
+       (
+           SELECT CAST(content AS text) FROM rate_card WHERE digest = coalesce(last.rate_card_digest, i.rate_card_digest)
+       ) AS card,
+       1 + coalesce(last.ordinal, 0) AS ordinal, last.amount AS corrected, coalesce(last.repriced, false) AS repriced,
        coalesce(waits.amount, 0) AS waiting,
        blocked.key AS blocked_note
 FROM invoice AS i
 LEFT JOIN LATERAL (
-    SELECT c.ordinal, c.amount FROM correction AS c WHERE c.invoice_id = i.id ORDER BY c.ordinal DESC LIMIT 1
+    SELECT c.ordinal, c.amount, c.rate_card_digest, c.repriced
+    FROM correction AS c
+    WHERE c.invoice_id = i.id
+    ORDER BY c.ordinal DESC
+    LIMIT 1
 ) AS last ON true
 LEFT JOIN LATERAL (
     SELECT CAST(sum(a.amount) AS bigint) AS amount

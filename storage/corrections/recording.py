@@ -52,7 +52,8 @@ async def record_correction(
 
     Time that is not to be billed moves from the claims to the history; what is to be billed otherwise stays claimed.
     A lower bill becomes a requested credit note, a higher one an adjustment, which waits for the account's next
-    invoice. `scope` names the invoice's account. `present`: the rate card to price by; None: the invoice's own.
+    invoice. `scope` names the invoice's account. `present`: the rate card to price by; None: the card of
+    its last pricing.
 
     Raises:
         InputError: the invoice is unknown, cannot be corrected or priced, or what is to be credited is not left; or the
@@ -62,9 +63,8 @@ async def record_correction(
     async with db.transaction() as connection:
         await require_known_revision(connection)
         await tune(connection)
-        await connection.execute(
-            statement("corrections/recording", "lock_account"), {"attribution_id": scope.attribution_id}
-        )
+        own = {"attribution_id": scope.attribution_id}
+        await connection.execute(statement("corrections/recording", "lock_account"), own)
         key = CorrectionKey(InvoiceKey.parse(invoice_key), order.ordinal)
         if (recorded_at := await _recorded_at(connection, key)) is not None:
             return RecordedCorrection(str(key), made=False, at=recorded_at)

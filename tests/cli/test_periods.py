@@ -101,7 +101,7 @@ async def test_usage_that_a_corrected_window_leaves_outside_is_misbilled(perdure
     assert imported.document == {"stored": 1, "repeated": 0, "refused": [], "misbilled": [beyond], "warnings": []}
     again = await perdure("accounts", "import", "-", stdin=file.encode())
     assert (again.status, again.out) == (0, "1 stored, 0 refused.\n")
-    line = "misbilled: 24.00 h of 1 instance, outside windows (credit the customer: 2022-05/team:a/period)"
+    line = "misbilled: 24.00 h of 1 instance (i), outside windows (`perdure invoices correct`: 2022-05/team:a/period)"
     assert again.err.startswith(f"perdure: {line}, as now imported")
 
     await put_window(db, "team:b", "sub_b", may(2), may(3.5))
@@ -112,7 +112,7 @@ async def test_usage_that_a_corrected_window_leaves_outside_is_misbilled(perdure
     human = await perdure("period", "status", "2022-05")
     assert "(claimed: reserved for an invoice)" in human.out
     assert (
-        "misbilled: 36.00 h of 2 instances, outside windows (credit the customer: 2022-05/team:a/period, "
+        "misbilled: 36.00 h of 2 instances (i, j), outside windows (`perdure invoices correct`: 2022-05/team:a/period, "
         "2022-05/team:b/period)" in " ".join(human.out.split())
     )
 

@@ -11,7 +11,7 @@ from billing.correction.plan import CorrectionPlan
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
 from billing.pricing.rating import RateCard
-from billing.usage.rows import InstanceRow
+from billing.usage.rows import ImportOptions, InstanceRow
 from storage.claims.claims import claim_page
 from storage.corrections.planning import preview_correction
 from storage.corrections.reading import CorrectionRecord, corrections_of
@@ -19,6 +19,7 @@ from storage.corrections.recording import record_correction
 from storage.invoices.credit_notes import CreditNoteRecord, credit_notes_of
 from storage.invoices.invoices import load_invoice, move_invoice, record_draft
 from storage.postgres.database import Database
+from storage.usage.instances import upsert_instances
 from storage.usage.misbilled import misbilled_usage
 from tests.storage.usage import add_instances, fetch, may, scope
 
@@ -47,9 +48,14 @@ async def bill(
     return list(keys)
 
 
+async def replace_facts(db: Database, *rows: InstanceRow) -> None:
+    """Import what is right after all."""
+    assert (await upsert_instances(db, rows, ImportOptions(correct=True))).faults == []
+
+
 async def plan(db: Database, key: str = KEY, present: RateCard | None = None, **changes: Any) -> CorrectionPlan:
     """Return the plan of the invoice's correction."""
-    return await preview_correction(db, key, await _scope(db, key, changes), present)
+    return await preview_correction(db, key, await scope_of(db, key, **changes), present)
 
 
 async def correct(
@@ -58,7 +64,7 @@ async def correct(
     """Correct the invoice as planned. Returns the correction, None if there is nothing to correct."""
     planned = await plan(db, key, present, **changes)
     order = CorrectionOrder(planned.ordinal, planned.offset.net)
-    found = await record_correction(db, key, order, await _scope(db, key, changes), present, by="me")
+    found = await record_correction(db, key, order, await scope_of(db, key, **changes), present, by="me")
     assert found.made == planned.is_needed
     if found.key is None:
         return None
@@ -68,15 +74,16 @@ async def correct(
     return last
 
 
-async def _scope(db: Database, key: str, changes: dict[str, Any]) -> ClaimScope:
+async def scope_of(db: Database, key: str, **changes: Any) -> ClaimScope:
+    """Return the scope in which the invoice is priced again."""
     record = await invoiced(db, key)
     return scope(attribution_id=record.attribution_id, cutoff=record.cutoff, **changes)
 
 
 async def notes(db: Database, key: str = KEY) -> list[CreditNoteRecord]:
     """Return the invoice's credit notes."""
-    record = await invoiced(db, key)
-    return (await credit_notes_of(db, [record.id])).get(record.id, [])
+    ((invoice_id,),) = await fetch(db, "SELECT id FROM invoice WHERE key = :key", key=key)
+    return (await credit_notes_of(db, [invoice_id])).get(invoice_id, [])
 
 
 async def misbilled(db: Database) -> list[str]:
