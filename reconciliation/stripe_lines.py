@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from billing.invoice.adjustments import adjustment_in_words
 from billing.invoice.record import InvoiceLineRecord, InvoiceRecord
 from billing.pricing.graduation import tiers_in_words
 from billing.pricing.rating import LineKind, RatedLine
@@ -40,8 +41,11 @@ def stripe_lines(record: InvoiceRecord) -> list[InvoiceItem]:
     for line in record.lines:
         if line.rated.kind is LineKind.USAGE:
             by_class.setdefault(line.rated.workspace_class, []).append(line.rated)
-    tiers = [line.rated for line in record.lines if line.rated.kind is LineKind.TIERS]
-    kept, others = _split(by_class, MOST_LINES - bool(tiers))
+    tiers, adjustments = (
+        [line.rated.amount for line in record.lines if line.rated.kind is kind]
+        for kind in (LineKind.TIERS, LineKind.ADJUSTMENT)
+    )
+    kept, others = _split(by_class, MOST_LINES - bool(tiers) - bool(adjustments))
     items = [
         _folded(f"{record.key}#class:{number}", name, by_class[name]) for number, name in enumerate(sorted(kept), 1)
     ]
@@ -49,8 +53,9 @@ def stripe_lines(record: InvoiceRecord) -> list[InvoiceItem]:
         lines = [line for name in others for line in by_class[name]]
         items.append(_folded(f"{record.key}#others", f"{len(others)} further workspace classes", lines))
     if tiers:
-        amount = sum(line.amount for line in tiers)
-        items.append(InvoiceItem(f"{record.key}#tiers", amount, "Included credits and graduated prices"))
+        items.append(InvoiceItem(f"{record.key}#tiers", sum(tiers), "Included credits and graduated prices"))
+    if adjustments:
+        items.append(InvoiceItem(f"{record.key}#adjustments", sum(adjustments), "Corrections of earlier invoices"))
     return items
 
 
@@ -69,6 +74,8 @@ def _one(key: str, line: InvoiceLineRecord) -> InvoiceItem:
     rated = line.rated
     if rated.kind is LineKind.TIERS:
         description = f"Included credits and graduated prices: {tiers_in_words(rated.tiers)}"
+    elif rated.kind is LineKind.ADJUSTMENT:
+        description = adjustment_in_words(rated)
     else:
         as_default = " (rated as default)" if rated.rated_as_default else ""
         rate = f"{rated.credits_per_minute.normalize():f} credits/min"

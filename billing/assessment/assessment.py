@@ -12,7 +12,8 @@ from types import MappingProxyType
 from billing.accounts.customer import NO_NEEDS, UNKNOWN_CUSTOMER, CustomerNeeds, KnownCustomer
 from billing.accounts.cycles import Cycle
 from billing.accounts.windows import PAID_ALONE, WindowKind
-from billing.assessment.holding import NO_PAST, NOT_HELD, AccountPast, Held, floor_in, hold
+from billing.assessment.adjusting import WaitingAdjustment
+from billing.assessment.holding import NO_PAST, NOT_HELD, AccountPast, floor_in, hold
 from billing.assessment.lacking import lacking
 from billing.assessment.lines import (
     NOTHING_RATED,
@@ -22,6 +23,7 @@ from billing.assessment.lines import (
     below_minimum,
     by_version,
     included_by_place,
+    left_unbilled_us,
     rate,
 )
 from billing.assessment.unknown import known_usage
@@ -84,7 +86,8 @@ class BillableAccount:
     """An account without a live invoice in this scope in this currency, which some of its windows have.
 
     `subject` and `ordinal` are its next invoice's. `account_currency` is the one of new windows, and of its limits.
-    `cycles`: the monthly cycles of its subscriptions, in order, if it is charged on their invoices.
+    `cycles`: the monthly cycles of its subscriptions, in order, if it is charged on their invoices. `adjustments`: what
+    corrections of its earlier invoices charge on its next one.
     """
 
     attribution_id: str
@@ -97,6 +100,7 @@ class BillableAccount:
     past: AccountPast = NO_PAST
     cycles: tuple[Cycle, ...] = ()
     customer: KnownCustomer = UNKNOWN_CUSTOMER
+    adjustments: tuple[WaitingAdjustment, ...] = ()
 
     @property
     def own(self) -> AccountCurrency:
@@ -188,10 +192,10 @@ def assess(
     holds = scope.policy.unknown_class is UnknownClass.HOLD
     billed, unknown, kept_back = known_usage(card, by_month, holds=holds, waits=scope.reason is InvoiceReason.PERIOD)
     usage = by_version(billed)
-    rated, reason, kind = NOTHING_RATED, "", VerdictKind.UNKNOWN_CLASS if unknown or kept_back else None
+    rated, reason, kind = NOTHING_RATED, unknown, VerdictKind.UNKNOWN_CLASS if unknown or kept_back else None
     try:
         included = included_by_place(card, account.policy.included_credits, account.cycles, scope.zone)
-        rated, reason = rate(card, account.currency, billed, used=used, included=included), unknown
+        rated = rate(card, account.currency, billed, account.adjustments, used=used, included=included)
     except PricingError as error:
         reason, kind = str(error), VerdictKind.REFUSED if isinstance(error, OutOfRangeError) else None
     priced = _priced(scope, card, account, usage, rated)
@@ -199,7 +203,8 @@ def assess(
     policy = account.policy.over(scope.policy, account.account_currency)
     carried_amount = sum(line.amount for line in rated.carried)
     bill = _figures(scope, card, account, policy, priced, carried_amount)
-    held = _held(scope, policy, bill) if verdict == Verdict.INVOICE else NOT_HELD
+    made = verdict == Verdict.INVOICE
+    held = hold(policy, bill, on_subscription=scope.reason is InvoiceReason.SUBSCRIPTION) if made else NOT_HELD
     return Assessment(
         verdict=verdict,
         reason=reason,
@@ -213,7 +218,7 @@ def assess(
         policy=policy,
         kind=kind,
         kept_back=kept_back,
-        left_us=None if kind is VerdictKind.REFUSED else _left_us(by_month, billed, verdict),
+        left_us=None if kind is VerdictKind.REFUSED else left_unbilled_us(by_month, billed if made else ()),
     )
 
 
@@ -230,10 +235,6 @@ def _decide(
     return Verdict.INVOICE, "", kind
 
 
-def _left_us(usage: Sequence[UsageLine], billed: Sequence[UsageLine], verdict: Verdict) -> int:
-    return sum(line.duration_us for line in usage) - sum(line.duration_us for line in billed) * (verdict == "invoice")
-
-
 def refused(scope: ClaimScope, card: RateCard, account: BillableAccount, reason: str) -> Assessment:
     """Block an account whose usage the database refuses to add up or to store."""
     return Assessment(
@@ -245,10 +246,6 @@ def refused(scope: ClaimScope, card: RateCard, account: BillableAccount, reason:
         carried_amount=0,
         kind=VerdictKind.REFUSED,
     )
-
-
-def _held(scope: ClaimScope, policy: Policy, bill: BillFigures) -> Held:
-    return hold(policy, bill, on_subscription=scope.reason is InvoiceReason.SUBSCRIPTION)
 
 
 def _figures(

@@ -8,6 +8,7 @@ from datetime import datetime, tzinfo
 from decimal import Decimal, InvalidOperation
 
 from billing.accounts.cycles import Cycle
+from billing.assessment.adjusting import WaitingAdjustment, adjustment_line
 from billing.errors import PricingError
 from billing.money import format_amount
 from billing.periods import BillingPeriod
@@ -46,7 +47,7 @@ class UsageLine:
 
 @dataclass(frozen=True)
 class Rated:
-    """Rated lines: first one for each line of usage, in its order, then those of tiers.
+    """Rated lines: first one for each line of usage, in its order, then those of tiers, then those of adjustments.
 
     `carried` holds the price of what precedes the period, of each line with such usage. `months` holds the places that
     the lines occupy in each month, where prices depend on the month.
@@ -110,16 +111,17 @@ def rate(
     card: RateCard,
     currency: str,
     by_month: Sequence[UsageLine],
+    adjustments: Sequence[WaitingAdjustment] = (),
     *,
     used: Mapping[str, Sequence[Place]],
     included: Callable[[str], Decimal],
 ) -> Rated:
-    """Rate an account's usage.
+    """Rate an account's usage in one currency, and add what corrections of its earlier invoices charge.
 
     Args:
-        card: the account's rate card.
-        currency: the account's.
+        card, currency: the account's.
         by_month: the usage.
+        adjustments: what the corrections charge.
         used: the places in each month that the account's other invoices occupy.
         included: the free credits of a month, `YYYY-MM`.
 
@@ -144,11 +146,16 @@ def rate(
             rated = Rated(lines + tiers.lines, carried, tiers.months)
     except InvalidOperation as error:  # more digits than exact arithmetic has
         raise OutOfRangeError(_TOO_LARGE) from error
-    _check(rated.lines)
-    return rated
+    return _checked(replace(rated, lines=rated.lines + tuple(adjustment_line(x, currency) for x in adjustments)))
 
 
-def _check(lines: Sequence[RatedLine]) -> None:
+def left_unbilled_us(usage: Sequence[UsageLine], billed: Sequence[UsageLine]) -> int:
+    """Return the microseconds of the usage that are not billed."""
+    return sum(line.duration_us for line in usage) - sum(line.duration_us for line in billed)
+
+
+def _checked(rated: Rated) -> Rated:
+    lines = rated.lines
     for line in lines:
         if max(abs(line.amount), line.duration_us) > _LARGEST:
             raise OutOfRangeError(f"class {line.workspace_class}: {_TOO_LARGE}")
@@ -159,3 +166,4 @@ def _check(lines: Sequence[RatedLine]) -> None:
             f"the usage needs {len(lines)} lines (one for each workspace class and rate version), but an invoice "
             f"holds at most {_MOST_LINES}: use fewer workspace classes or rate versions"
         )
+    return rated

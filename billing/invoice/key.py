@@ -1,4 +1,4 @@
-"""The keys of invoices and credit notes: their deterministic identity, and the only code that splits them."""
+"""The keys of invoices, credit notes and corrections: their identity, and the only code that splits them."""
 
 from __future__ import annotations
 
@@ -152,6 +152,20 @@ class CorrectionKey:
 
     invoice: InvoiceKey
     ordinal: int
+
+    @classmethod
+    def parse(cls, text: str) -> CorrectionKey:
+        """Parse a key; `str(key)` gives `text` again.
+
+        Raises:
+            InputError: `text` is not the key of a correction.
+        """
+        invoice, _, number = text.rpartition(_CORRECTION)
+        if _NUMBER.fullmatch(number) is None or str(int(number)) != number or int(number) not in _ORDINALS:
+            raise InputError(
+                f"{text[:_SHOWN]!r} is not the key of a correction, for example 2022-05/team:blue/period/correction/1"
+            )
+        return cls(InvoiceKey.parse(invoice), int(number))
 
     @property
     def reference(self) -> str:

@@ -25,6 +25,8 @@ def fitted(lines: Sequence[RatedLine], currency: str) -> tuple[RatedLine, ...]:
     for line in lines:  # lines of usage come first
         if line.kind is LineKind.TIERS:
             amount = tiers_amount(line.tiers, currency, unit) - usage[line.rate_from]
+        elif line.kind is LineKind.ADJUSTMENT:
+            amount = line.amount  # a difference between amounts that were rounded
         else:
             amount = to_minor(EXACT.multiply(line.credits, line.price_per_credit), currency, unit)
             usage[line.rate_from] += amount

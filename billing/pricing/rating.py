@@ -18,6 +18,8 @@ from billing.errors import PricingError
 from billing.money import EXACT, step, to_minor
 
 DEFAULT_CLASS = "default"
+ADJUSTMENT_CLASS = "(adjustment)"
+"""What stands for the workspace class of a line of the kind adjustment, so that sums by class show it apart."""
 _CREDIT = Decimal("0.000001")
 _MICROSECONDS_PER_MINUTE = Decimal(60_000_000)
 
@@ -29,6 +31,8 @@ class LineKind(StrEnum):
     """Time of one (workspace class, rate version), at the base price. It has claims."""
     TIERS = "tiers"
     """The correction of a rate version's usage lines for included credits and graduated prices. It has no claims."""
+    ADJUSTMENT = "adjustment"
+    """What the correction of an earlier invoice charges in addition. It has an amount alone, and no claims."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,8 @@ class RatedLine:
     quantity_us: Decimal | None = None
     step: int = 1
     """The minor units of which the amount is a multiple."""
+    correction_key: str | None = None
+    """For a line of the kind adjustment: the correction that it charges."""
 
     @property
     def metered_us(self) -> Decimal:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from billing.errors import MismatchError
+from billing.invoice.adjustments import adjustment_in_words
 from billing.money import EXACT, exponent, to_major
 from billing.pricing.graduation import tiers_in_words
 from billing.pricing.rating import LineKind, RatedLine
@@ -38,10 +39,10 @@ class ClaimAmount:
 
 @dataclass(frozen=True, slots=True)
 class LineRest:
-    """What a line has beyond its claims: what rounding adds or takes, or the whole amount of a line of tiers.
+    """What a line has beyond its claims: what rounding adds or takes, or the whole amount of a line without claims.
 
-    `credits` and `amount` (in major units) can be zero, and negative. `why` is for people: `rounding`, or the tiers:
-    `500 credits included, 1,000 at 0.036`.
+    `credits` and `amount` (in major units) can be zero, and negative. `why` is for people: `rounding`, the tiers:
+    `500 credits included, 1,000 at 0.036`, or the invoice that an adjustment corrects.
     """
 
     line_no: int
@@ -95,6 +96,8 @@ class ReportAmounts:
         amount = EXACT.subtract(to_major(rated.amount, self._header.currency), self._amounts[number])
         if rated.kind is LineKind.TIERS:
             return LineRest(number, rated.kind, credits, amount, tiers_in_words(rated.tiers))
+        if rated.kind is LineKind.ADJUSTMENT:
+            return LineRest(number, rated.kind, credits, amount, adjustment_in_words(rated))
         most = self._most_rounding(rated, self._claims[number])
         if abs(amount) > most:
             worth = self._amounts[number]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from billing.errors import MismatchError, ReportError
+from billing.errors import InputError, MismatchError, ReportError
+from billing.invoice.key import CorrectionKey
 from billing.money import EXACT, to_minor
 from billing.pricing.graduation import tiers_amount
 from billing.pricing.rating import LineKind, rate_credits
@@ -50,6 +51,8 @@ class ReportCheck:
         for line in header.lines:
             if line.rated.kind is LineKind.TIERS:
                 _check_tiers(line, header)
+            elif line.rated.kind is LineKind.ADJUSTMENT:
+                _check_adjustment(line)
             else:
                 _check_price(line, header.currency)
         _figures("amount of all lines", header.amount, sum(line.rated.amount for line in header.lines))
@@ -141,6 +144,22 @@ def _check_tiers(line: ReportLine, header: ReportHeader) -> None:
     _figures(f"credits of the shares of {what}", shared, sum((each.credits for each in usage), Decimal(0)))
     amount = tiers_amount(tiers.tiers, header.currency, tiers.step) - sum(each.amount for each in usage)
     _figures(f"amount of {what}", tiers.amount, amount, "its shares add")
+
+
+def _check_adjustment(line: ReportLine) -> None:
+    """Check a line of the kind adjustment: it has an amount alone."""
+    rated, what = line.rated, f"line {line.line_no}"
+    for name, said in (
+        ("duration_us", rated.metered_us),
+        ("credits", rated.credits),
+        ("credits_per_minute", rated.credits_per_minute),
+        ("price_per_credit", rated.price_per_credit),
+    ):
+        _figures(f"{name} of {what}", said, Decimal(0), "but a line of an adjustment has")
+    try:
+        CorrectionKey.parse(rated.correction_key or "")
+    except InputError as error:
+        raise ReportError(f"{what}: {error}") from error
 
 
 def _figures(what: str, said: int | Decimal, found: int | Decimal, come_to: str = "the total is") -> None:

@@ -227,14 +227,16 @@ def _line_document(line: ReportLine) -> dict[str, Any]:
         **({} if rated.quantity_us is None else {"quantity_us": format_decimal(rated.quantity_us)}),
         # Only where it is not 1, so that reports from before there were steps keep their bytes.
         **({} if rated.step == 1 else {"step": rated.step}),
-        **_tiers_document(rated),
+        **_kind_document(rated),
     }
 
 
-def _tiers_document(rated: RatedLine) -> dict[str, Any]:
-    """Return the fields of a line of tiers; none for other lines, so that reports without tiers keep their bytes."""
+def _kind_document(rated: RatedLine) -> dict[str, Any]:
+    """Return the fields of tiers and adjustments; none for usage, so that reports of usage alone keep their bytes."""
     if rated.kind is LineKind.USAGE:
         return {}
+    if rated.kind is LineKind.ADJUSTMENT:
+        return {"kind": str(rated.kind), "correction_key": rated.correction_key}
     shares = [{"credits": format_credits(s.credits), "price": format_decimal(s.price)} for s in rated.tiers]
     return {"kind": str(rated.kind), "tiers": shares}
 
@@ -249,6 +251,7 @@ def _decode_share(document: object) -> TierShare:
 def _decode_line(document: object) -> ReportLine:
     fields = Fields(document, "a line of the header")
     line_no = fields.take("line_no", int)
+    kind = _kind(fields.take_or("kind", str, "usage"))
     rated = RatedLine(
         workspace_class=fields.take("workspace_class", str),
         rate_from=fields.instant("rate_from"),
@@ -258,10 +261,11 @@ def _decode_line(document: object) -> ReportLine:
         duration_us=fields.take("duration_us", int),
         credits=fields.decimal("credits"),
         amount=fields.take("amount", int),
-        kind=_kind(fields.take_or("kind", str, "usage")),
+        kind=kind,
         tiers=tuple(_decode_share(share) for share in fields.take_or("tiers", list, [])),
         quantity_us=fields.decimal_or("quantity_us", None),
         step=_step(fields.take_or("step", int, 1)),
+        correction_key=fields.take("correction_key", str) if kind is LineKind.ADJUSTMENT else None,
     )
     fields.finish()
     return ReportLine(line_no, rated)

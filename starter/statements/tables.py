@@ -53,11 +53,11 @@ def _rows(statement: Statement) -> Iterator[Row]:
         elif line.rest_amount or line.rest_credits:
             what = words.line_arithmetic(line.record.rated, currency)
             yield (
-                *(*head, "tiers", number, f"{name}: {what}", *rest, None),
+                *(*head, str(line.record.rated.kind), number, f"{name}: {what}", *rest, None),
                 *(line.rest_credits, Money(line.rest_amount, currency), last),
             )
     for each in statement.adjustments:
-        yield (*head, "adjustment", None, each.what, *(None,) * 9, Money.of(each.amount, currency), last)
+        yield (*head, "stripe", None, each.what, *(None,) * 9, Money.of(each.amount, currency), last)
 
 
 def _item(item: StatementItem) -> Sequence[Cell]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, tzinfo
 from decimal import Decimal
 
+from billing.invoice.adjustments import adjustment_in_words
 from billing.money import exponent, format_amount, to_major
 from billing.pricing.graduation import tiers_in_words
 from billing.pricing.rating import LineKind, RatedLine
@@ -93,6 +94,8 @@ def line_name(rated: RatedLine) -> str:
     """Return a line's name for a customer."""
     if rated.kind is LineKind.TIERS:
         return "Included credits and graduated prices"
+    if rated.kind is LineKind.ADJUSTMENT:
+        return adjustment_in_words(rated)
     return rated.workspace_class + (" (rated as default)" if rated.rated_as_default else "")
 
 
@@ -100,6 +103,8 @@ def line_arithmetic(rated: RatedLine, currency: str) -> str:
     """Return how the line's amount is computed, in words and figures."""
     if rated.kind is LineKind.TIERS:
         return f"{tiers_in_words(rated.tiers)}; less the price of these credits above"
+    if rated.kind is LineKind.ADJUSTMENT:
+        return "what that invoice should have charged in addition"
     return (
         f"{minutes(rated.metered_us)} min × {format_decimal(rated.credits_per_minute)} credits/min = "
         f"{credits_of(rated.credits)} credits, × {format_decimal(rated.price_per_credit)} {currency.upper()}"

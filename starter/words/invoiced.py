@@ -38,7 +38,7 @@ def arithmetic(line: InvoiceLineRecord, currency: str) -> str:
     """Return the arithmetic from a line's duration to its amount."""
     rated = line.rated
     amount = format_amount(rated.amount, currency)
-    if rated.kind is LineKind.TIERS:
+    if rated.kind is not LineKind.USAGE:
         return f"Line {line.line_no}: {line_name(rated)}: {amount}"
     minutes = f"{rated.metered_us / 60_000_000:,.6f}".rstrip("0").rstrip(".")
     unit = "min" if rated.quantity_us is None else "unit min"

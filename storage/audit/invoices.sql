@@ -108,7 +108,8 @@ FROM (
               THEN l.credits_per_minute IS DISTINCT FROM coalesce(r.rate, d.rate)
                    OR l.rated_as_default IS DISTINCT FROM (r.rate IS NULL)
                    OR l.price_per_credit IS DISTINCT FROM p.price
-              ELSE l.price_per_credit IS DISTINCT FROM p.price
+              WHEN 'tiers'
+              THEN l.price_per_credit IS DISTINCT FROM p.price
                    OR EXISTS (
                        SELECT FROM jsonb_array_elements(l.tiers) AS s
                        WHERE CAST(s ->> 'price' AS numeric) <> 0

@@ -28,7 +28,7 @@ from storage.postgres.tuning import tune
 
 
 async def amend_invoice(db: Database, key: str, scope: ClaimScope, rate_card: RateCard) -> bool:
-    """Claim the invoice's usage again. Returns False, without any change, if the usage is the same.
+    """Claim the invoice's usage again. Returns False, without any change, if usage and adjustments are the same.
 
     An amended invoice is `claimed` again, as its next revision, or `blocked` if a limit holds the new amount. An
     invoice is left as it is if it is no draft, is finalized without waiting, is approved already, is to be voided, or
@@ -87,12 +87,15 @@ async def _same(connection: AsyncConnection, invoice_id: int, assessed: Assessme
     return same or assessed.verdict != Verdict.INVOICE
 
 
-def _usage(lines: Iterable[RatedLine]) -> list[tuple[str, datetime, int, Decimal, int]]:
-    """Return the usage and its step: that other invoices of the month have changed is no reason to amend this one."""
+def _usage(lines: Iterable[RatedLine]) -> list[tuple[str, datetime, int, Decimal, int, str | None]]:
+    """Return the usage with its step, and the adjustments.
+
+    That other invoices of the month have changed the tiers is no reason to amend this one.
+    """
     return [
-        (line.workspace_class, line.rate_from, line.duration_us, line.metered_us, line.step)
+        (line.workspace_class, line.rate_from, line.duration_us, line.metered_us, line.step, line.correction_key)
         for line in lines
-        if line.kind is LineKind.USAGE
+        if line.kind is not LineKind.TIERS
     ]
 
 
@@ -105,6 +108,7 @@ async def _rewrite(
     await claim_writing.write_lines(connection, {key: invoice_id}, [priced])
     await claim_writing.write_months(connection, {key: invoice_id}, [priced])
     await claim_writing.insert_claims(connection, [invoice_id])
+    await claim_writing.charge(connection, {key: invoice_id}, [priced])
     await connection.execute(
         statement("claims/amendment", "amend"),
         {

@@ -20,6 +20,7 @@ from billing.assessment.slices import usage_parameters
 from billing.invoice.policy import AccountPolicy
 from billing.pricing.graduation import Place
 from billing.pricing.rating import RateCard
+from storage.adjustments.adjustments import waiting_adjustments
 from storage.claims.cycles import with_cycles
 from storage.claims.past import read_pasts
 from storage.postgres.revision import require_known_revision
@@ -139,7 +140,7 @@ def _page(scope: ClaimScope) -> dict[str, Any]:
 def _billable(row: Row[Any]) -> BillableAccount:
     policy = record(AccountPolicy, row, limits_off=frozenset(row.limits_off))
     known = record(KnownCustomer, row)
-    return record(BillableAccount, row, policy=policy, past=NO_PAST, cycles=(), customer=known)
+    return record(BillableAccount, row, policy=policy, past=NO_PAST, cycles=(), customer=known, adjustments=())
 
 
 async def _assess(
@@ -152,15 +153,17 @@ async def _assess(
     preview: Mapping[str, Any] | None = None,
 ) -> list[Assessment]:
     lines = {own: [line for _, line in group] for own, group in groupby(usage, key=itemgetter(0))}
-    pasts = await read_pasts(connection, scope, list(lines), replacing_invoice_id, preview)
+    waiting = await waiting_adjustments(connection, [account.own for account in accounts])
+    owing = {**dict.fromkeys(lines), **dict.fromkeys(waiting)}
+    pasts = await read_pasts(connection, scope, list(owing), replacing_invoice_id, preview)
     by_month = {attribution_id for (attribution_id, _), line in usage if line.month}
     used = await _months_used(connection, by_month, replacing_invoice_id)
     assessed = []
     for account in accounts:
-        if account.own in lines:
+        if account.own in owing:
             places = used.setdefault(account.attribution_id, {})
-            known = replace(account, past=pasts[account.own])
-            assessed.append(assess(scope, card, known, lines[account.own], places))
+            known = replace(account, past=pasts[account.own], adjustments=waiting.get(account.own, ()))
+            assessed.append(assess(scope, card, known, lines.get(account.own, ()), places))
             # An account's invoices in several currencies share its places.
             _occupy(places, assessed[-1])
     return assessed

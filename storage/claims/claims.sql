@@ -323,7 +323,7 @@ RETURNING id, key;
 -- name: insert_lines
 INSERT INTO invoice_line (
     invoice_id, line_no, workspace_class, rate_from, credits_per_minute, rated_as_default,
-    price_per_credit, duration_us, quantity_us, carried_us, credits, amount, kind, tiers, step
+    price_per_credit, duration_us, quantity_us, carried_us, credits, amount, kind, tiers, step, correction_key
 )
 SELECT *
 FROM unnest(
@@ -332,7 +332,7 @@ FROM unnest(
     CAST(:prices AS numeric[]), CAST(:durations AS bigint[]), CAST(:quantities AS numeric[]),
     CAST(:carried AS bigint[]),
     CAST(:credits AS numeric[]), CAST(:amounts AS bigint[]), CAST(:kinds AS text[]), CAST(:tiers AS jsonb[]),
-    CAST(:steps AS integer[])
+    CAST(:steps AS integer[]), CAST(:corrections AS text[])
 );
 
 -- name: insert_claims

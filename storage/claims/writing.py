@@ -8,8 +8,10 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.assessment.assessment import Assessment, BillableAccount, ClaimScope, PricedInvoice, Verdict
+from billing.errors import MismatchError
 from billing.pricing.graduation import Place
 from billing.pricing.rating import LineKind, RateCard, RatedLine
+from storage.adjustments.adjustments import charge_adjustments, give_back_adjustments
 from storage.periods.published import keep_card
 from storage.postgres.statements import statement
 
@@ -101,6 +103,20 @@ async def write_invoices(
     await write_lines(connection, ids, priced)
     await write_months(connection, ids, priced)
     await insert_claims(connection, list(ids.values()))
+    await charge(connection, ids, priced)
+
+
+async def charge(connection: AsyncConnection, ids: dict[str, int], priced: Sequence[PricedInvoice]) -> None:
+    """Record that the written invoices charge the adjustments that are on their lines. `ids`: by key.
+
+    Raises:
+        MismatchError: an adjustment does not wait any more; nobody else takes it under the account's lock.
+    """
+    named = {each.key: sum(line.kind is LineKind.ADJUSTMENT for line in each.lines) for each in priced}
+    if any(named.values()):
+        charged = await charge_adjustments(connection, [ids[key] for key, count in named.items() if count])
+        if charged != sum(named.values()):
+            raise MismatchError(f"{sum(named.values()) - charged} adjustments on new invoices do not wait any more")
 
 
 async def insert_claims(connection: AsyncConnection, invoice_ids: Sequence[int]) -> None:
@@ -109,7 +125,11 @@ async def insert_claims(connection: AsyncConnection, invoice_ids: Sequence[int])
 
 
 async def drop_claims(connection: AsyncConnection, invoice_id: int) -> None:
-    """Delete the invoice's live claims without a trace in the history: they are about to be written again."""
+    """Delete the invoice's live claims without a trace in the history: they are about to be written again.
+
+    The adjustments that it charges wait again until then.
+    """
+    await give_back_adjustments(connection, invoice_id)
     await connection.execute(statement("claims/writing", "drop_claims"), {"id": invoice_id})
 
 
@@ -145,13 +165,14 @@ async def write_lines(connection: AsyncConnection, ids: dict[str, int], priced: 
             "kinds": [str(line.kind) for line in lines],
             "tiers": [described_tiers(line) for line in lines],
             "steps": [line.step for line in lines],
+            "corrections": [line.correction_key for line in lines],
         },
     )
 
 
 def described_tiers(line: RatedLine) -> str | None:
     """Return the shares of a line of tiers as JSON; None for any other."""
-    if line.kind is LineKind.USAGE:
+    if line.kind is not LineKind.TIERS:
         return None
     return json.dumps([{"credits": format(s.credits, "f"), "price": format(s.price, "f")} for s in line.tiers])
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 T = TypeVar("T", bound="DataclassInstance")
-EDITED = "adjustment"
+EDITED = "edited"
 """The kind of a line's row that says what an edit in Stripe changes."""
 _ROWS_AT_ONCE = 1000
 
@@ -87,7 +87,7 @@ class ExportedInvoice:
 
 @dataclass(frozen=True)
 class ExportedLine:
-    """A line of an invoice that is not dead. `tiers`: the JSON of a line of tiers.
+    """A line of an invoice that is not dead. `tiers`: the JSON of a line of tiers; `correction_key` of an adjustment.
 
     The kind `EDITED` is no line of ours, and has an amount alone: what an accepted edit changes of the others.
     """
@@ -109,6 +109,7 @@ class ExportedLine:
     credits: Decimal
     price_per_credit: Decimal
     tiers: str | None
+    correction_key: str | None
     amount: int
 
 

@@ -57,17 +57,17 @@ ORDER BY i.attribution_id, i.key;
 -- After an invoice's lines, one without a number: what an accepted edit in Stripe changes of their sum.
 SELECT i.key, i.attribution_id, a.name, i.state, i.currency, l.line_no, l.kind, l.workspace_class, l.rated_as_default,
        l.rate_from, l.duration_us, l.quantity_us, l.carried_us, l.credits_per_minute, l.credits, l.price_per_credit,
-       l.tiers, l.amount
+       l.tiers, l.correction_key, l.amount
 FROM invoice AS i
 JOIN account AS a USING (attribution_id)
 CROSS JOIN LATERAL (
     SELECT line_no, kind, workspace_class, rated_as_default, rate_from, duration_us,
            coalesce(quantity_us, duration_us) AS quantity_us, carried_us, credits_per_minute, credits, price_per_credit,
-           CAST(tiers AS text) AS tiers, amount
+           CAST(tiers AS text) AS tiers, correction_key, amount
     FROM invoice_line
     WHERE invoice_id = i.id
     UNION ALL
-    SELECT NULL, 'adjustment', '', false, NULL, 0, 0, 0, 0, 0, 0, NULL, i.accepted_subtotal - i.amount
+    SELECT NULL, 'edited', '', false, NULL, 0, 0, 0, 0, 0, 0, NULL, NULL, i.accepted_subtotal - i.amount
     WHERE i.accepted_subtotal <> i.amount
 ) AS l
 WHERE i.billing_period = :period AND i.state NOT IN ({dead})

@@ -7,12 +7,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from billing.decided import HERE, DecidedFrom
 from billing.invoice.policy import BlockedKind, ChargeOn
 from billing.invoice.states import DEAD, InvoiceState, check_transition
+from storage.adjustments.adjustments import charge_adjustments
 from storage.decisions.trail import DecisionKind, record_decision
 from storage.invoices.decidable import check_approval, check_rebuild, check_void, is_approved, is_rebuilt
-from storage.invoices.invoices import forget_released
 from storage.invoices.locked import LockedInvoice, lock_invoice
 from storage.postgres.database import Database
 from storage.postgres.statements import statement
+from storage.releasing.releasing import forget_released
 
 
 async def approve_invoice(
@@ -90,4 +91,5 @@ async def _write_off(connection: AsyncConnection, row: LockedInvoice) -> None:
         return
     await connection.execute(statement("invoices/invoices", "lock_account"), {"attribution_id": row.attribution_id})
     await connection.execute(statement("invoices/decisions", "write_off"), {"id": row.id})
+    await charge_adjustments(connection, [row.id])
     await forget_released(connection, row.id)

@@ -8,7 +8,6 @@ from datetime import datetime
 from decimal import Decimal
 
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.errors import IllegalTransitionError, MismatchError, PermanentError
 from billing.invoice.policy import BlockedKind
@@ -18,6 +17,7 @@ from storage.invoices.locked import lock_invoice
 from storage.invoices.records import invoice_of
 from storage.postgres.database import Database
 from storage.postgres.statements import statement
+from storage.releasing.releasing import release
 from storage.totals.days import follow_state, sum_up
 
 _INSTANT_OF = {
@@ -169,7 +169,8 @@ async def record_draft(db: Database, key: str, stripe_invoice_id: str, stripe_cu
 async def move_invoice(db: Database, key: str, to: InvoiceState, at: datetime) -> bool:
     """Move an invoice to another state as of `at`. Returns False if it is in that state already.
 
-    When an invoice dies, its claims are released and its usage is billable again, unless it is written off. A
+    When an invoice dies, its claims are released and its usage is billable again, unless it is written off; so is what
+    it charged for corrections. A
     blocked invoice can die from the state in which it was blocked; any other transition waits until it is resumed.
     When it is paid, a void that was requested too late is withdrawn. When it is billed, its days are written.
 
@@ -186,25 +187,13 @@ async def move_invoice(db: Database, key: str, to: InvoiceState, at: datetime) -
             {"id": row.id, "state": str(to), "column": _INSTANT_OF[to], "at": at},
         )
         is_time_to_sum = await follow_state(connection, row.id, row.state, to)
-        if to in DEAD and not row.written_off:
-            await release_claims(connection, row.id, to)
+        if to in DEAD:
+            await release(connection, row.id, to, written_off=row.written_off)
         if to is InvoiceState.PAID and row.void_requested_at is not None:
             await connection.execute(statement("invoices/decisions", "withdraw_void"), {"id": row.id})
     if is_time_to_sum:
         await sum_up(db)
     return True
-
-
-async def release_claims(connection: AsyncConnection, invoice_id: int, reason: InvoiceState) -> None:
-    """Move a dead invoice's claims to the history: their usage is billable again. `reason`: `voided` or `deleted`."""
-    await connection.execute(
-        statement("invoices/invoices", "release_claims"), {"id": invoice_id, "reason": str(reason)}
-    )
-
-
-async def forget_released(connection: AsyncConnection, invoice_id: int) -> None:
-    """Delete the invoice's released claims from the history."""
-    await connection.execute(statement("invoices/invoices", "forget_history"), {"id": invoice_id})
 
 
 async def block_invoice(

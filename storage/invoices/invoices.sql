@@ -14,7 +14,8 @@ EXISTS (SELECT FROM collection_pause AS p WHERE p.attribution_id = invoice.attri
     SELECT CAST(json_agg(l ORDER BY l.line_no) AS text)
     FROM (
         SELECT line_no, workspace_class, rate_from, credits_per_minute, rated_as_default, price_per_credit, duration_us,
-               nullif(quantity_us, duration_us) AS quantity_us, carried_us, credits, amount, kind, tiers, step
+               nullif(quantity_us, duration_us) AS quantity_us, carried_us, credits, amount, kind, tiers, step,
+               correction_key
         FROM invoice_line
         WHERE invoice_id = invoice.id
     ) AS l
@@ -137,13 +138,6 @@ SET state = :state,
     updated_at = now()
 WHERE id = :id;
 
--- name: release_claims
-WITH released AS (
-    DELETE FROM claim WHERE invoice_id = :id RETURNING invoice_id, line_no, instance_id, during, quantity
-)
-INSERT INTO claim_history (invoice_id, line_no, instance_id, during, quantity, reason)
-SELECT invoice_id, line_no, instance_id, during, quantity, :reason FROM released;
-
 -- name: block
 UPDATE invoice
 SET resume_state = CASE WHEN state = 'blocked' THEN resume_state ELSE state END,
@@ -225,6 +219,3 @@ SET stripe_total = :total, stripe_discount = :discount, stripe_tax = :tax, updat
 WHERE id = :id
   AND (stripe_total, stripe_discount, stripe_tax) IS DISTINCT FROM
       (CAST(:total AS bigint), CAST(:discount AS bigint), CAST(:tax AS bigint));
-
--- name: forget_history
-DELETE FROM claim_history WHERE invoice_id = :id;

@@ -26,10 +26,10 @@ from billing.invoice.states import InvoiceState
 from billing.pricing.rating import LineKind, RateCard
 from billing.report.check import ReportCheck
 from billing.report.format import ReportClaim, ReportHeader, ReportLine, StoredReport
+from storage.adjustments.adjustments import charge_adjustments
 from storage.claims import assessing as claiming
 from storage.claims.conflicts import find_conflict
 from storage.claims.writing import drop_claims, drop_lines, insert_claims, write_lines, write_months
-from storage.invoices.invoices import forget_released, release_claims
 from storage.invoices.locked import LockedInvoice, find_locked
 from storage.postgres.database import Database
 from storage.postgres.refusals import is_conflict
@@ -37,6 +37,7 @@ from storage.postgres.revision import require_known_revision
 from storage.postgres.statements import statement
 from storage.postgres.tuning import tune
 from storage.recovery.adoption_rules import AdoptableInvoice, Decision, decide
+from storage.releasing.releasing import forget_released, release
 from storage.totals.days import drop_days
 
 _ROWS_AT_ONCE = 5000
@@ -150,8 +151,7 @@ async def _forget(connection: AsyncConnection, header: ReportHeader, ours: Locke
     for predecessor in found.all():
         await drop_days(connection, predecessor.id)
         await connection.execute(statement("recovery/recovery", "bury"), {"id": predecessor.id})
-        if not predecessor.written_off:
-            await release_claims(connection, predecessor.id, _S.DELETED)
+        await release(connection, predecessor.id, _S.DELETED, written_off=predecessor.written_off)
 
 
 def _identity(header: ReportHeader) -> dict[str, Any]:
@@ -276,6 +276,7 @@ async def _write(connection: AsyncConnection, scope: ClaimScope, adopted: Adopte
         await connection.execute(statement("recovery/recovery", "insert_released"), {"id": invoice_id})
         return
     await _claim(connection, invoice_id, adopted.priced.key)
+    await charge_adjustments(connection, [invoice_id])
 
 
 async def _claim(connection: AsyncConnection, invoice_id: int, key: str) -> None:

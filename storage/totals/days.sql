@@ -1,7 +1,8 @@
 -- name: days
 -- The days of settled invoices, in UTC. A usage line's credits and amount are shared out by its metered time (duration ×
 -- quantity), a tiers line's amount by the credits of the usage lines of its rate version; the largest remainders get the
--- units that are left, the earlier day first, so that the days add up to their line exactly.
+-- units that are left, the earlier day first, so that the days add up to their line exactly. An adjustment has no time:
+-- all of it is on the invoice's last day.
 -- The invoices are the rows of `settled (id)`, a common table expression before this one.
 piece AS (
     SELECT c.invoice_id, c.line_no, c.quantity, CAST(day AS date) AS day,
@@ -35,6 +36,12 @@ weighed AS (
     JOIN usage AS u ON (u.invoice_id, u.line_no) = (l.invoice_id, l.line_no)
     WHERE t.invoice_id IN (SELECT id FROM settled) AND t.kind = 'tiers'
     GROUP BY t.invoice_id, t.line_no, u.day
+    UNION ALL
+    SELECT l.invoice_id, l.line_no, CAST((i.cutoff - interval '1 microsecond') AT TIME ZONE 'UTC' AS date), 0, 0, 1, 0,
+           l.amount, l.step
+    FROM invoice_line AS l
+    JOIN invoice AS i ON i.id = l.invoice_id
+    WHERE l.invoice_id IN (SELECT id FROM settled) AND l.kind = 'adjustment'
 ),
 counted AS (
     -- In whole units: a millionth of a credit, a step of the currency.

@@ -42,7 +42,7 @@ async def test_each_form_adds_up_to_the_total(db: Database, currency: str, decim
 
     rows = csv_rows(table)
     assert sum(Decimal(row["amount"]) for row in rows) == whole
-    assert {row["row"] for row in rows} >= {"usage", "rounding", "adjustment"}
+    assert {row["row"] for row in rows} >= {"usage", "rounding", "stripe"}
     sheets = opened(book)
     assert total(sheets["Lines"], "Amount") == whole
     assert totals(sheets["Lines"], "Amount") == [whole]

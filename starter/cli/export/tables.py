@@ -93,6 +93,8 @@ def _line_note(row: ExportedLine) -> str | None:
     if row.tiers is not None:
         shares = [TierShare(Decimal(each["credits"]), Decimal(each["price"])) for each in json.loads(row.tiers)]
         return tiers_in_words(shares)
+    if row.correction_key is not None:
+        return f"charges {row.correction_key}"
     return "the class is not on the rate card: rated as default" if row.rated_as_default else None
 
 

@@ -33,8 +33,8 @@ _ABOUT = {
     "Stripe: Stripe's subtotal less the amount, where a person accepted an edit in Stripe. "
     "Discount, tax and total in Stripe are known once it has finalized the invoice, and empty for voided and deleted "
     "ones. Tax that a credit note gives back is not taken off.",
-    "Lines": "Lines of the invoices that are not voided or deleted. Of the kind adjustment: what an accepted edit in "
-    "Stripe changes of an invoice. It has no usage.",
+    "Lines": "Lines of the invoices that are not voided or deleted. Of the kind adjustment: what a correction of an "
+    "earlier invoice charges. Of the kind edited: what an accepted edit in Stripe changes. Neither has usage.",
     "Usage by day": "Shares of the lines by UTC day, without such edits, of settled invoices: billed, paid or "
     "uncollectible, or blocked after that.",
     "Credits": "Credit notes. Counts: the amount of those that are issued, on invoices that are not voided.",

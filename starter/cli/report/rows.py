@@ -25,7 +25,7 @@ _NOTHING = Decimal(0)
 
 @dataclass(frozen=True, slots=True)
 class ExportedRow:
-    """One row. `row`: usage, rounding or tiers; only rows of usage have an instance and a time.
+    """One row. `row`: usage, rounding, tiers or adjustment; only rows of usage have an instance and a time.
 
     `minutes` are those of the duration, `credits` those of the duration and quantity. `amount` is in major units and
     not rounded to the currency's: eight decimals for USD.
@@ -117,12 +117,12 @@ class ReportReading:
 
     def _rests(self, header: ReportHeader) -> Iterator[ExportedRow]:
         for rest in self.rests:
-            is_tiers = rest.kind is LineKind.TIERS
-            if not is_tiers and not rest.amount and not rest.credits:
+            is_rounding = rest.kind is LineKind.USAGE
+            if is_rounding and not rest.amount and not rest.credits:
                 continue
             self.sum += rest.amount
             yield ExportedRow(
-                row="tiers" if is_tiers else "rounding",
+                row="rounding" if is_rounding else str(rest.kind),
                 invoice_key=header.invoice_key,
                 attribution_id=header.attribution_id,
                 account_name=self.report.account_name,
@@ -142,5 +142,5 @@ class ReportReading:
                 price_per_credit=None,
                 amount=rest.amount,
                 currency=header.currency,
-                note=rest.why if is_tiers else "a line's credits and amount are rounded once",
+                note="a line's credits and amount are rounded once" if is_rounding else rest.why,
             )

@@ -1,0 +1,1 @@
+"""Releasing what dead invoices had billed, so that it is billable again."""
