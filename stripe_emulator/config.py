@@ -32,7 +32,8 @@ class Behaviour:
     """The settings that can be changed while the emulator runs; they mean the same as in `EmulatorConfig`.
 
     `denied` are permissions that the key lacks, such as `customer_write`. Searches are refused if search is not
-    available in the account's country, or not permitted to its restricted key.
+    available in the account's country, or not permitted to its restricted key. `more_tax_percents` are taxes next to
+    `tax_percent`, as of a county next to its state; with `tax_inclusive` the amounts contain them.
     """
 
     subscription_invoices: bool = False
@@ -43,6 +44,8 @@ class Behaviour:
     search_permitted: bool = True
     denied: tuple[str, ...] = ()
     tax_settings_active: bool = True
+    more_tax_percents: tuple[Decimal, ...] = ()
+    tax_inclusive: bool = False
     customers_have_cards: bool = False
 
     @property

@@ -19,6 +19,7 @@ _FLAGS = {
     "search_available",
     "search_permitted",
     "customers_have_cards",
+    "tax_inclusive",
     "tax_settings_active",
 }
 
@@ -111,6 +112,17 @@ def percent(value: Any) -> Decimal:
     return found
 
 
+def percents(value: Any) -> tuple[Decimal, ...]:
+    """Return the value as percentages, for `more_tax_percents`.
+
+    Raises:
+        AdminError: it is not a list of numbers from 0 to 100.
+    """
+    if not isinstance(value, list):
+        raise AdminError(f"more_tax_percents: {value!r} is not a list of numbers from 0 to 100")
+    return tuple(percent(each) for each in value)
+
+
 def api_version(value: Any) -> str:
     """Return the value if it is an API version that the emulator renders.
 
@@ -152,6 +164,8 @@ def changed_behaviour(behaviour: Behaviour, order: Answer) -> Behaviour:
         changes["denied"] = permissions(order["denied"])
     if "tax_percent" in order:
         changes["tax_percent"] = percent(order["tax_percent"])
+    if "more_tax_percents" in order:
+        changes["more_tax_percents"] = percents(order["more_tax_percents"])
     if "api_version" in order:
         changes["api_version"] = api_version(order["api_version"])
     return replace(behaviour, **changes)

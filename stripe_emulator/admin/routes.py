@@ -188,6 +188,7 @@ class Admin:
             "rate_limits": asdict(self.limiter.limits),
             **asdict(self.behaviour),
             "tax_percent": str(self.behaviour.tax_percent),
+            "more_tax_percents": [str(each) for each in self.behaviour.more_tax_percents],
             "api_version": self.behaviour.api_version,
         }
 

@@ -80,3 +80,39 @@ async def test_an_invoice_inherits_it_from_its_subscription(emulator: EmulatorPr
     made = await v1.subscriptions.create_async(terms)
     first = await v1.invoices.retrieve_async(made.latest_invoice)
     assert (made.automatic_tax.enabled, first.total, first.status) == (True, 1100, "paid")
+
+
+async def test_the_lines_of_an_invoice_share_its_taxes(emulator: EmulatorProcess) -> None:
+    await emulator.admin("POST", "settings", {"more_tax_percents": ["9.975"]})
+    final = await taxed(emulator, "5", 333, 333, 334)
+    assert (final.total, [tax.amount for tax in final.total_taxes]) == (1150, [50, 100])
+    assert [[tax.amount for tax in line.taxes] for line in final.lines.data] == [[17, 33], [16, 34], [17, 33]]
+
+
+async def test_taxes_that_the_amounts_contain_add_nothing(emulator: EmulatorProcess, v1: Any) -> None:
+    await emulator.admin("POST", "settings", {"tax_inclusive": True})
+    final = await taxed(emulator, "20", 600, 400)
+    assert (final.subtotal, final.total, final.total_excluding_tax) == (1000, 1000, 833)
+    assert [line.taxes[0].amount for line in final.lines.data] == [100, 67]
+    line = {"type": "invoice_line_item", "invoice_line_item": final.lines.data[0].id, "amount": 500}
+    note = await v1.credit_notes.create_async({"invoice": final.id, "lines": [line]})
+    assert (note.subtotal, note.total, note.total_excluding_tax) == (600, 600, 500)
+    with pytest.raises(stripe.InvalidRequestError, match="maximum creditable amount of the line is 0"):
+        await v1.credit_notes.create_async({"invoice": final.id, "lines": [{**line, "amount": 1}]})
+
+
+async def test_a_preview_tells_the_split_and_a_credit_note_must_have_it(emulator: EmulatorProcess, v1: Any) -> None:
+    final = await taxed(emulator, "20", 1000)
+    await v1.invoices.pay_async(final.id, {"payment_method": "pm_card_visa"})
+    lines = [{"type": "invoice_line_item", "invoice_line_item": final.lines.data[0].id, "amount": 499}]
+    wanted: dict[str, Any] = {"invoice": final.id, "lines": lines}
+    seen = await v1.credit_notes.preview_async(wanted)
+    assert (seen.total, seen.pre_payment_amount, seen.post_payment_amount) == (599, 0, 599)
+    listed = await v1.credit_notes.preview_lines.list_async(wanted)
+    assert [(line.amount, line.taxes[0].amount) for line in listed.data] == [(499, 100)]
+    for given in ({}, {"credit_amount": 499}):
+        with pytest.raises(stripe.InvalidRequestError, match="must equal the post payment amount 599"):
+            await v1.credit_notes.create_async({**wanted, **given})
+    with pytest.raises(stripe.InvalidRequestError, match="must equal the post payment amount 599"):
+        await v1.credit_notes.preview_async({**wanted, "credit_amount": 499})
+    assert (await v1.credit_notes.create_async({**wanted, "refund_amount": 599})).total == 599

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stripe_emulator.engine.context import Context
+from stripe_emulator.engine.invoices.lines import embed, lines_of
 from stripe_emulator.engine.invoices.locations import location, missing_email, unrecognized
 from stripe_emulator.engine.invoices.payments import collect, retry
 from stripe_emulator.engine.invoices.state import require_draft, set_total, shown, transition
@@ -108,7 +109,12 @@ def _number(ctx: Context, invoice: Obj, customer: Obj) -> None:
     customer["next_invoice_sequence"] = sequence + 1
     invoice["starting_balance"] = customer["balance"]
     set_total(invoice, invoice["subtotal"])
-    add_tax(invoice, ctx.behaviour.tax_percent)
+    if invoice["automatic_tax"]["enabled"]:
+        lines = lines_of(ctx, invoice)
+        add_tax(invoice, lines, ctx.behaviour)
+        embed(invoice, lines)
+        for line in lines:
+            ctx.save("line_item", line)
     owed = invoice["total"] + customer["balance"]
     due = max(0, to_step(owed, invoice["currency"]))  # tax or a discount may have made it no multiple of the step
     invoice["amount_due"] = invoice["amount_remaining"] = due

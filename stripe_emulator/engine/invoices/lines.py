@@ -190,11 +190,21 @@ def add_lines(ctx: Context, invoice: Obj, lines: list[Obj]) -> None:
 
 def refresh(ctx: Context, invoice: Obj) -> None:
     """Set the embedded lines, the discounts and the totals, after lines or discounts were changed or removed."""
-    query = Query("line_item", [("parent = ?", invoice["id"])], MAX_LINES, oldest_first=True)
-    lines = [json.loads(text) for text in ctx.store.page(query)[0]]
+    lines = lines_of(ctx, invoice)
     spread(ctx, invoice, lines)
-    invoice["lines"] = {**invoice["lines"], "data": lines[:EMBEDDED], "has_more": len(lines) > EMBEDDED}
+    embed(invoice, lines)
     set_total(invoice, sum(line["amount"] for line in lines))
+
+
+def lines_of(ctx: Context, invoice: Obj) -> list[Obj]:
+    """Return all lines of an invoice."""
+    query = Query("line_item", [("parent = ?", invoice["id"])], MAX_LINES, oldest_first=True)
+    return [json.loads(text) for text in ctx.store.page(query)[0]]
+
+
+def embed(invoice: Obj, lines: list[Obj]) -> None:
+    """Set the first of an invoice's lines, which it shows itself."""
+    invoice["lines"] = {**invoice["lines"], "data": lines[:EMBEDDED], "has_more": len(lines) > EMBEDDED}
 
 
 def line_of(ctx: Context, invoice: Obj, line_id: str, param: str) -> Obj:
