@@ -6,6 +6,8 @@ BILLING_PERIOD = "billing_period"
 REPORT_ID = "report_id"
 LINE = "perdure_line"
 CREDIT_NOTE = "perdure_credit_note"
+CREDIT_AMOUNT = "perdure_amount"
+"""What a credit note of ours credits, in minor units before tax: its total in Stripe has tax and discounts."""
 
 ADVANCE = "perdure_advance"
 """How Perdure left a draft's `auto_advance`, one of the following. A person's change of it in Stripe shows by that."""

@@ -20,7 +20,7 @@ from contracts.messages.credit_notes import (
 )
 from contracts.names import Activities
 from storage.invoices import credit_notes as store
-from storage.invoices import invoices
+from storage.invoices import credit_states, invoices
 from storage.invoices.credit_notes import CreditNoteRecord
 from storage.invoices.stripe_credit_notes import StripeCreditNote, bring_in_step, invoice_of_stripe
 from storage.postgres.database import Database
@@ -42,28 +42,30 @@ class CreditNoteActivities:
     async def record(self, made: CreditNoteMade) -> LoadedCreditNote:
         """Record that Stripe has the credit note."""
         async with step():
-            await store.record_issued(self._db, made.credit_note_key, made.stripe_credit_note_id, made.issued_at)
+            await credit_states.record_issued(
+                self._db, made.credit_note_key, made.stripe_credit_note_id, made.issued_at, made.total
+            )
             return await self._loaded(made.credit_note_key)
 
     @activity.defn(name=Activities.BLOCK_CREDIT_NOTE)
     async def block(self, block: BlockCreditNote) -> LoadedCreditNote:
         """Block the credit note: it waits for an operator, unless Stripe has it."""
         async with step():
-            await store.block_credit_note(self._db, block.credit_note_key, block.reason)
+            await credit_states.block_credit_note(self._db, block.credit_note_key, block.reason)
             return await self._loaded(block.credit_note_key)
 
     @activity.defn(name=Activities.RESUME_CREDIT_NOTE)
     async def resume(self, ref: CreditNoteRef) -> LoadedCreditNote:
         """Resume a blocked credit note."""
         async with step():
-            await store.resume_credit_note(self._db, ref.credit_note_key)
+            await credit_states.resume_credit_note(self._db, ref.credit_note_key)
             return await self._loaded(ref.credit_note_key)
 
     @activity.defn(name=Activities.WITHDRAW_CREDIT_NOTE)
     async def withdraw(self, ref: CreditNoteRef) -> LoadedCreditNote:
         """Withdraw a blocked credit note."""
         async with step():
-            await store.withdraw_credit_note(self._db, ref.credit_note_key)
+            await credit_states.withdraw_credit_note(self._db, ref.credit_note_key)
             return await self._loaded(ref.credit_note_key)
 
     @activity.defn(name=Activities.FIND_CREDITED_INVOICE)
@@ -80,6 +82,7 @@ class CreditNoteActivities:
                 stripe_credit_note_id=note.stripe_credit_note_id,
                 key=note.credit_note_key,
                 amount=note.amount,
+                total=note.total,
                 settle_to=note.settle_to,
                 reason=note.reason,
                 issued_at=note.issued_at,
@@ -98,10 +101,11 @@ class CreditNoteActivities:
             return LoadedCreditNote(credit_note=None)
         invoice = await invoices.load_invoice(self._db, note.invoice_key)
         assert invoice is not None  # guaranteed by a foreign key
-        return LoadedCreditNote(credit_note=_brief(note, invoice))
+        waits_for = await credit_states.requested_before(self._db, key)
+        return LoadedCreditNote(credit_note=_brief(note, invoice, waits_for))
 
 
-def _brief(note: CreditNoteRecord, invoice: InvoiceRecord) -> CreditNoteBrief:
+def _brief(note: CreditNoteRecord, invoice: InvoiceRecord, waits_for: str | None) -> CreditNoteBrief:
     assert invoice.stripe_invoice_id is not None  # only a finalized invoice has credit notes
     return CreditNoteBrief(
         credit_note_key=note.key,
@@ -111,6 +115,7 @@ def _brief(note: CreditNoteRecord, invoice: InvoiceRecord) -> CreditNoteBrief:
         state=note.state,
         blocked_reason=note.blocked_reason,
         stripe_credit_note_id=note.stripe_credit_note_id,
+        waits_for=waits_for,
         order=CreditNoteOrder(
             credit_note_key=note.key,
             invoice_key=note.invoice_key,

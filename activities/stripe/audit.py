@@ -130,6 +130,7 @@ def credit_note_facts(note: dict[str, Any]) -> StripeCreditNoteFacts:
         stripe_invoice_id=invoice["id"] if isinstance(invoice, dict) else invoice,
         credit_note_key=found.credit_note_key,
         amount=found.amount,
+        total=found.total,
         voided=found.voided_at is not None,
         changed_at=found.voided_at or found.issued_at,
     )

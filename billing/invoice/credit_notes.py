@@ -53,10 +53,10 @@ class CreditNoteState(StrEnum):
     ISSUED = "issued"
     VOIDED = "voided"
     BLOCKED = "blocked"
-    """Stripe refused it; it waits for an operator, and the amount it credits stays reserved."""
+    """Stripe refused it; it waits for an operator. It reserves no amount, so that others can be credited."""
 
 
-LIVE = frozenset({CreditNoteState.REQUESTED, CreditNoteState.ISSUED, CreditNoteState.BLOCKED})
+LIVE = frozenset({CreditNoteState.REQUESTED, CreditNoteState.ISSUED})
 """The states that count against the creditable rest of an invoice."""
 
 PENDING = frozenset({CreditNoteState.REQUESTED, CreditNoteState.BLOCKED})
@@ -212,10 +212,28 @@ def check_left(amount: int, left: int, currency: str, what: str) -> None:
         )
 
 
-def post_payment_part(amount: int, status: str, amount_remaining: int) -> int:
-    """Return how much of a credit (minor units) falls on the part of the Stripe invoice that is already paid.
+def spread(amount: int, left: Mapping[int, int], currency: str) -> dict[int, int]:
+    """Return an amount (minor units) by line, in proportion to what is `left` of each, and never above it.
 
-    A credit first lowers the amount that remains to be paid:
-    https://docs.stripe.com/invoicing/dashboard/credit-notes
+    Stripe then gives back each line's tax. Empty if the lines have less left than the amount.
     """
-    return amount if status == "paid" else amount - min(amount, max(amount_remaining, 0))
+    room = {line_no: creditable(rest, currency) for line_no, rest in left.items() if rest > 0}
+    base, unit = sum(room.values()), step(currency)
+    if amount > base or amount % unit:
+        return {}
+    parts, so_far, given = {}, 0, 0
+    for line_no, rest in room.items():
+        so_far += rest
+        # Rounded down in sum: no line's part exceeds its rest, and the last line completes the amount.
+        upto = amount * so_far // base // unit * unit
+        parts[line_no], given = upto - given, upto
+    return {line_no: part for line_no, part in parts.items() if part}
+
+
+def without_tax_inside(amount: int, whole: int, tax: int) -> int:
+    """Return a credit of a line without the tax that the line's amount contains, rounded down to at least one unit.
+
+    With automatic tax, Stripe takes the amounts of a credit note's lines without any tax, and adds it:
+    https://docs.stripe.com/api/credit_notes/create#create_credit_note-lines-amount
+    """
+    return max(1, amount * (whole - tax) // whole) if tax else amount

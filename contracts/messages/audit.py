@@ -233,7 +233,7 @@ class Judged(Message):
 
 
 class StripeCreditNoteFacts(Message):
-    """The compared facts of a Stripe credit note. `amount` is in minor units, before tax."""
+    """The compared facts of a Stripe credit note. `amount` is in minor units, before tax, `total` with it."""
 
     stripe_credit_note_id: str
     stripe_invoice_id: str
@@ -242,6 +242,7 @@ class StripeCreditNoteFacts(Message):
     voided: bool
     changed_at: datetime
     """When it was created or voided."""
+    total: int | None = None
 
 
 class StripeCreditNotesListed(Message):

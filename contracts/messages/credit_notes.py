@@ -49,6 +49,8 @@ class CreditNoteBrief(Message):
     blocked_reason: str | None
     stripe_credit_note_id: str | None
     order: CreditNoteOrder
+    waits_for: str | None = None
+    """The key of an earlier credit note that Stripe must have first: this one takes what is left then."""
 
 
 class LoadedCreditNote(Message):
@@ -63,6 +65,8 @@ class CreditNoteMade(Message):
     credit_note_key: str
     stripe_credit_note_id: str
     issued_at: datetime
+    total: int | None = None
+    """In minor units, less discounts and with tax, as Stripe says."""
 
 
 class BlockCreditNote(Message):
@@ -103,6 +107,8 @@ class StripeCreditNoteSnapshot(Message):
     voided_at: datetime | None
     stripe_refund_ids: list[str] = Field(default_factory=list)
     """The refunds that belong to it."""
+    total: int | None = None
+    """In minor units, less discounts and with tax."""
 
 
 class StripeInvoiceCreditNotes(Message):

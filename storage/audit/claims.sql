@@ -107,7 +107,7 @@ unsettled AS (
     WHERE NOT (is_owed AND EXISTS (
         SELECT FROM credit_note AS n
         WHERE n.invoice_id = summed.invoice_id
-          AND n.state IN ('requested', 'issued')
+          AND n.state IN ({live_credits})
           AND (n.instance_id = summed.instance_id OR n.line_no = summed.line_no)
     ))
 ),
@@ -133,11 +133,11 @@ WHERE NOT (
     AND least(trunc(owed), amount) - mod(least(trunc(owed), amount), step) <= (
         SELECT coalesce(sum(n.amount), 0)
         FROM credit_note AS n
-        WHERE n.invoice_id = owed.invoice_id AND n.kind = 'amount' AND n.state IN ('requested', 'issued')
+        WHERE n.invoice_id = owed.invoice_id AND n.kind = 'amount' AND n.state IN ({live_credits})
     )
     AND EXISTS (
         SELECT FROM credit_note AS n
-        WHERE n.invoice_id = owed.invoice_id AND n.kind = 'amount' AND n.state IN ('requested', 'issued')
+        WHERE n.invoice_id = owed.invoice_id AND n.kind = 'amount' AND n.state IN ({live_credits})
     )
 )
 GROUP BY kind, coalesce(attribution_id, of_instance), instance_id, invoice_id, key

@@ -29,13 +29,14 @@ class StagedInvoice:
 
 @dataclass(frozen=True)
 class StagedCreditNote:
-    """A credit note that Stripe lists. `amount` in minor units."""
+    """A credit note that Stripe lists. `amount` in minor units, before tax; `total` with it."""
 
     stripe_credit_note_id: str
     stripe_invoice_id: str
     credit_note_key: str | None
     amount: int
     voided: bool
+    total: int | None = None
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ class SuspectInvoice:
 class DifferingCreditNote:
     """A credit note that differs between Postgres (`ours`, `state`) and Stripe (`theirs`, `voided`).
 
-    The fields of the side that lacks it are None. Amounts are in minor units. `found_on`: the invoice that has it in
+    The fields of the side that lacks it are None. Amounts are in minor units, totals with tax; ours is None if Stripe
+    issued it before totals were recorded. `found_on`: the invoice that has it in
     Stripe. `changed_at`: its last change in Postgres.
     """
 
@@ -64,6 +66,8 @@ class DifferingCreditNote:
     stripe_credit_note_id: str
     ours: int | None
     theirs: int | None
+    our_total: int | None
+    their_total: int | None
     voided: bool | None
     found_on: str | None
     changed_at: datetime | None

@@ -67,10 +67,11 @@ DELETE FROM audit_stripe_credit_note WHERE audit_id = :audit_id AND stripe_invoi
 
 -- name: stage_note
 INSERT INTO audit_stripe_credit_note
-    (audit_id, stripe_credit_note_id, stripe_invoice_id, credit_note_key, amount, voided)
-VALUES (:audit_id, :stripe_credit_note_id, :stripe_invoice_id, :credit_note_key, :amount, :voided)
+    (audit_id, stripe_credit_note_id, stripe_invoice_id, credit_note_key, amount, total, voided)
+VALUES (:audit_id, :stripe_credit_note_id, :stripe_invoice_id, :credit_note_key, :amount, CAST(:total AS bigint), :voided)
 ON CONFLICT (audit_id, stripe_credit_note_id) DO UPDATE
-SET credit_note_key = excluded.credit_note_key, amount = excluded.amount, voided = excluded.voided;
+SET credit_note_key = excluded.credit_note_key, amount = excluded.amount, total = excluded.total,
+    voided = excluded.voided;
 
 -- name: notes_that_differ
 -- Our credit notes compared with Stripe's, by Stripe's id. A requested credit note can be in Stripe already. Credit
@@ -78,7 +79,7 @@ SET credit_note_key = excluded.credit_note_key, amount = excluded.amount, voided
 SELECT *
 FROM (
     SELECT i.key AS invoice_key, i.attribution_id, i.stripe_invoice_id, n.key AS credit_note_key, n.state, i.currency,
-           n.stripe_credit_note_id, n.amount AS ours, s.amount AS theirs, s.voided,
+           n.stripe_credit_note_id, n.amount AS ours, s.amount AS theirs, n.total AS our_total, s.total AS their_total, s.voided,
            s.stripe_invoice_id AS found_on, greatest(n.requested_at, n.issued_at, n.voided_at) AS changed_at
     FROM credit_note AS n
     JOIN invoice AS i ON i.id = n.invoice_id
@@ -89,12 +90,13 @@ FROM (
       AND CASE
           WHEN s.stripe_credit_note_id IS NULL THEN n.state = 'issued'
           ELSE s.amount <> n.amount
+               OR s.total <> n.total
                OR s.stripe_invoice_id <> i.stripe_invoice_id
                OR s.voided <> (n.state = 'voided')
       END
     UNION ALL
     SELECT i.key, i.attribution_id, i.stripe_invoice_id, s.credit_note_key, NULL, i.currency, s.stripe_credit_note_id,
-           NULL, s.amount, s.voided, s.stripe_invoice_id, NULL
+           NULL, s.amount, NULL, s.total, s.voided, s.stripe_invoice_id, NULL
     FROM audit_stripe_credit_note AS s
     JOIN invoice AS i ON i.stripe_invoice_id = s.stripe_invoice_id
     WHERE s.audit_id = :audit_id

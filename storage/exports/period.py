@@ -133,7 +133,7 @@ class ExportedDay:
 
 @dataclass(frozen=True)
 class ExportedCredit:
-    """A credit note. `counts`: its amount if it is issued, and its invoice is not dead."""
+    """A credit note. `counts`: its amount if it is issued, and its invoice is not dead. `total`: then, with tax."""
 
     key: str
     invoice_key: str
@@ -143,6 +143,7 @@ class ExportedCredit:
     currency: str
     amount: int
     counts: int
+    total: int | None
     settle_to: str
     reason: str
     line_no: int | None

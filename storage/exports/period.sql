@@ -87,6 +87,7 @@ ORDER BY i.attribution_id, i.key, d.day, l.line_no;
 -- name: credit_notes
 SELECT n.key, i.key AS invoice_key, i.attribution_id, a.name, n.state, n.currency, n.amount,
        CASE WHEN n.state = 'issued' AND i.state NOT IN ({dead}) THEN n.amount ELSE 0 END AS counts,
+       CASE WHEN n.state = 'issued' AND i.state NOT IN ({dead}) THEN n.total END AS total,
        n.settle_to, n.reason, n.line_no, n.instance_id, n.stripe_credit_note_id, n.requested_at, n.issued_at,
        n.voided_at, n.blocked_reason
 FROM credit_note AS n

@@ -8,13 +8,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.decided import HERE, DecidedFrom
-from billing.errors import InputError, MismatchError, PermanentError
+from billing.errors import InputError
 from billing.invoice.credit_notes import (
-    PENDING,
     CreditDestination,
     CreditKind,
     CreditNoteState,
@@ -24,6 +22,7 @@ from billing.invoice.credit_notes import (
     check_left,
     creditable,
     instance_parts,
+    spread,
 )
 from billing.invoice.key import CreditNoteKey, InvoiceKey
 from storage.decisions.trail import DecisionKind, record_decision
@@ -33,13 +32,12 @@ from storage.postgres.rows import record
 from storage.postgres.statements import statement
 
 
-class UnknownCreditNoteError(PermanentError):
-    """Postgres does not know this credit note."""
-
-
 @dataclass(frozen=True)
 class CreditNoteRecord:
-    """A credit note. `amount` in minor units, before tax; `parts`: its share by line, if it credits lines."""
+    """A credit note. `amount` in minor units, before discounts and tax; `parts`: its share by line, if it has lines.
+
+    `total`: what Stripe gave back, less discounts and with tax; None until Stripe has said so.
+    """
 
     id: int
     key: str
@@ -49,6 +47,7 @@ class CreditNoteRecord:
     line_no: int | None
     instance_id: str | None
     amount: int
+    total: int | None
     currency: str
     settle_to: CreditDestination
     reason: str
@@ -63,14 +62,6 @@ class CreditNoteRecord:
     parts: dict[int, int]
     attribution_id: str = ""
     account_name: str | None = None
-
-
-@dataclass(frozen=True)
-class LockedCreditNote:
-    """A credit note's row, locked until the transaction ends."""
-
-    state: CreditNoteState
-    stripe_credit_note_id: str | None
 
 
 @dataclass(frozen=True)
@@ -116,7 +107,7 @@ async def request_credit(
         await insert_credit_note(connection, key, invoice, order, priced.amount, priced.parts)
         if by is not None:
             await record_decision(connection, DecisionKind.CREDIT, key, by=by, reason=order.reason, place=place)
-        made = await _load(connection, key)
+        made = await load_in(connection, key)
         assert made is not None
         return made, True
 
@@ -129,9 +120,8 @@ async def _price(
     if invoice is None:
         raise InputError(f"there is no invoice {invoice_key!r}: `perdure invoices list` shows their keys")
     key = str(CreditNoteKey(InvoiceKey.parse(invoice_key), order.named()))
-    live = await connection.execute(statement("invoices/credit_notes", "live_total"), {"invoice_id": invoice.id})
-    left = invoice.amount - live.scalar_one()
-    known = await _load(connection, key)
+    left = await left_of(connection, invoice.id, invoice.amount)
+    known = await load_in(connection, key)
     if known is not None:
         _check_same(known, order)
         return invoice, key, PricedCredit(known.amount, left, known.parts, known)
@@ -165,7 +155,7 @@ async def insert_credit_note(
 async def load_credit_note(db: Database, key: str) -> CreditNoteRecord | None:
     """Return the credit note with this key. None if there is none."""
     async with db.transaction() as connection:
-        return await _load(connection, key)
+        return await load_in(connection, key)
 
 
 async def credit_notes_of(db: Database, invoice_ids: Sequence[int]) -> dict[int, list[CreditNoteRecord]]:
@@ -176,6 +166,24 @@ async def credit_notes_of(db: Database, invoice_ids: Sequence[int]) -> dict[int,
         for row in rows:
             found.setdefault(row.invoice_id, []).append(credit_note_record(row))
     return found
+
+
+async def list_credit_notes(
+    db: Database, *, period: str | None, state: CreditNoteState | None, after: int, limit: int
+) -> list[CreditNoteRecord]:
+    """Return up to `limit` credit notes in the order of their requests, from the one after the id `after`.
+
+    Args:
+        db: the database.
+        period: only those of invoices of this period; None: of all.
+        state: only those in this state; None: in any.
+        after: the id of the last one of the page before; 0 for the first page.
+        limit: at most so many.
+    """
+    wanted = {"period": period, "state": None if state is None else str(state), "after": after, "limit": limit}
+    async with db.transaction(read_only=True) as connection:
+        rows = await connection.execute(statement("invoices/credit_notes", "list"), wanted)
+        return [credit_note_record(row) for row in rows]
 
 
 async def credited_of_period(db: Database, period: str) -> dict[str, int]:
@@ -192,59 +200,15 @@ async def blocked_of_period(db: Database, period: str) -> list[CreditNoteRecord]
         return [credit_note_record(row) for row in rows]
 
 
-async def record_issued(db: Database, key: str, stripe_credit_note_id: str, at: datetime) -> None:
-    """Record that Stripe has issued the credit note. Idempotent; a credit note that was voided since stays voided.
-
-    Raises:
-        UnknownCreditNoteError: there is no such credit note.
-        MismatchError: it has another id in Stripe already, or this id belongs to another credit note.
-    """
-    try:
-        async with db.transaction() as connection:
-            note = await _lock(connection, key)
-            if note.stripe_credit_note_id not in (None, stripe_credit_note_id):
-                raise MismatchError(f"{key} is {note.stripe_credit_note_id} in Stripe, not {stripe_credit_note_id}")
-            if note.state in PENDING:
-                issued = {"key": key, "stripe_credit_note_id": stripe_credit_note_id, "at": at}
-                await connection.execute(statement("invoices/credit_notes", "set_issued"), issued)
-    except IntegrityError as error:
-        raise MismatchError(f"{stripe_credit_note_id} belongs to another credit note, not to {key}") from error
-
-
-async def block_credit_note(db: Database, key: str, reason: str) -> None:
-    """Block a credit note: it waits for an operator. An issued or voided credit note is left as it is.
-
-    Raises:
-        UnknownCreditNoteError: there is no such credit note.
-    """
-    async with db.transaction() as connection:
-        note = await _lock(connection, key)
-        if note.state in PENDING:
-            await connection.execute(statement("invoices/credit_notes", "set_blocked"), {"key": key, "reason": reason})
-
-
-async def resume_credit_note(db: Database, key: str) -> None:
-    """Resume a blocked credit note, under new idempotency keys. Any other is left as it is."""
-    async with db.transaction() as connection:
-        await connection.execute(statement("invoices/credit_notes", "resume"), {"key": key})
-
-
-async def withdraw_credit_note(db: Database, key: str) -> None:
-    """Give up a blocked credit note, which Stripe does not have. Any other is left as it is."""
-    async with db.transaction() as connection:
-        await connection.execute(statement("invoices/credit_notes", "withdraw"), {"key": key})
-
-
 async def _parts(
     connection: AsyncConnection, invoice: LockedInvoice, invoice_key: str, order: CreditOrder
 ) -> tuple[int, dict[int, int]]:
     """Return the amount to credit, and its share by line."""
+    of_invoice = {"invoice_id": invoice.id}
+    left = await lines_left_of(connection, invoice.id)
     if order.kind is CreditKind.AMOUNT:
         assert order.amount is not None
-        return order.amount, {}
-    of_invoice = {"invoice_id": invoice.id}
-    rows = await connection.execute(statement("invoices/credit_notes", "lines_left"), of_invoice)
-    left = {row.line_no: row.left for row in rows}
+        return order.amount, spread(order.amount, left, invoice.currency)
     if order.kind is CreditKind.LINE:
         assert order.line_no is not None
         if order.line_no not in left:
@@ -265,6 +229,18 @@ async def _parts(
     return amount, parts
 
 
+async def left_of(connection: AsyncConnection, invoice_id: int, amount: int) -> int:
+    """Return what the live credits leave of an invoice of this amount."""
+    live = await connection.execute(statement("invoices/credit_notes", "live_total"), {"invoice_id": invoice_id})
+    return amount - int(live.scalar_one())
+
+
+async def lines_left_of(connection: AsyncConnection, invoice_id: int) -> dict[int, int]:
+    """Return what the live credits leave of each line of an invoice."""
+    rows = await connection.execute(statement("invoices/credit_notes", "lines_left"), {"invoice_id": invoice_id})
+    return {row.line_no: row.left for row in rows}
+
+
 def _check_same(known: CreditNoteRecord, order: CreditOrder) -> None:
     asked = (order.kind, order.line_no, order.instance_id, order.settle_to, order.reason)
     same = asked == (known.kind, known.line_no, known.instance_id, known.settle_to, known.reason)
@@ -274,14 +250,8 @@ def _check_same(known: CreditNoteRecord, order: CreditOrder) -> None:
         )
 
 
-async def _lock(connection: AsyncConnection, key: str) -> LockedCreditNote:
-    row = (await connection.execute(statement("invoices/credit_notes", "lock"), {"key": key})).one_or_none()
-    if row is None:
-        raise UnknownCreditNoteError(f"no credit note {key} in this database")
-    return record(LockedCreditNote, row)
-
-
-async def _load(connection: AsyncConnection, key: str) -> CreditNoteRecord | None:
+async def load_in(connection: AsyncConnection, key: str) -> CreditNoteRecord | None:
+    """Return the credit note with this key, within a transaction. None if there is none."""
     row = (await connection.execute(statement("invoices/credit_notes", "load"), {"key": key})).one_or_none()
     return None if row is None else credit_note_record(row)
 

@@ -1,6 +1,6 @@
 -- name: columns
-n.id, n.key, i.key AS invoice_key, n.invoice_id, n.kind, n.line_no, n.instance_id, n.amount, n.currency, n.settle_to,
-n.reason, n.state, n.blocked_reason, n.stripe_credit_note_id, i.stripe_invoice_id, n.generation, n.requested_at,
+n.id, n.key, i.key AS invoice_key, n.invoice_id, n.kind, n.line_no, n.instance_id, n.amount, n.total, n.currency,
+n.settle_to, n.reason, n.state, n.blocked_reason, n.stripe_credit_note_id, i.stripe_invoice_id, n.generation, n.requested_at,
 n.issued_at, n.voided_at, i.attribution_id,
 (SELECT name FROM account AS payer WHERE payer.attribution_id = i.attribution_id) AS account_name,
 (
@@ -36,7 +36,7 @@ FROM credit_note
 WHERE invoice_id = :invoice_id AND state IN ({live_credits});
 
 -- name: lines_left
--- The rest of each line, after the live credits of lines and instances.
+-- The rest of each line, after the parts of live credits.
 SELECT l.line_no, CAST(l.amount - coalesce(sum(p.amount), 0) AS bigint) AS left
 FROM invoice_line AS l
 LEFT JOIN (
@@ -88,17 +88,37 @@ SELECT state, stripe_credit_note_id FROM credit_note WHERE key = :key FOR UPDATE
 
 -- name: set_issued
 UPDATE credit_note
-SET state = 'issued', blocked_reason = NULL, stripe_credit_note_id = :stripe_credit_note_id, issued_at = :at
+SET state = 'issued', blocked_reason = NULL, stripe_credit_note_id = :stripe_credit_note_id, issued_at = :at,
+    total = coalesce(CAST(:total AS bigint), total)
 WHERE key = :key;
 
 -- name: set_blocked
 UPDATE credit_note SET state = 'blocked', blocked_reason = :reason WHERE key = :key;
 
 -- name: resume
--- Stripe keeps a refusal under its idempotency key: the next generation posts under a new one.
+-- Stripe keeps a refusal under its idempotency key: the next generation posts under a new one. What was credited since
+-- the refusal may leave too little: then it stays blocked, for that reason.
 UPDATE credit_note
-SET state = 'requested', blocked_reason = NULL, generation = generation + 1
+SET state = CASE WHEN CAST(:reason AS text) IS NULL THEN 'requested' ELSE 'blocked' END,
+    blocked_reason = :reason,
+    generation = generation + 1
 WHERE key = :key AND state = 'blocked';
+
+-- name: requested_before
+-- The newest credit note that is still to reach Stripe before this one, if this one leaves nothing of its invoice.
+SELECT earlier.key
+FROM credit_note AS n
+JOIN invoice AS i ON i.id = n.invoice_id
+JOIN credit_note AS earlier ON earlier.invoice_id = n.invoice_id AND earlier.id < n.id AND earlier.state = 'requested'
+WHERE n.key = :key
+  AND n.state = 'requested'
+  AND i.amount <= (
+      SELECT sum(live.amount)
+      FROM credit_note AS live
+      WHERE live.invoice_id = n.invoice_id AND live.state IN ({live_credits})
+  )
+ORDER BY earlier.id DESC
+LIMIT 1;
 
 -- name: withdraw
 UPDATE credit_note SET state = 'voided', blocked_reason = NULL, voided_at = now() WHERE key = :key AND state = 'blocked';

@@ -16,7 +16,7 @@ from storage.postgres.statements import statement
 
 @dataclass(frozen=True)
 class StripeCreditNote:
-    """A credit note in Stripe. `key`: ours, if its metadata names one; `amount` is before tax."""
+    """A credit note in Stripe. `key`: ours, if its metadata names one; `amount` is before tax, `total` with it."""
 
     stripe_credit_note_id: str
     key: str | None
@@ -26,6 +26,7 @@ class StripeCreditNote:
     issued_at: datetime
     voided_at: datetime | None
     stripe_refund_ids: tuple[str, ...] = ()
+    total: int | None = None
 
 
 async def invoice_of_stripe(db: Database, stripe_invoice_id: str) -> str | None:
@@ -73,6 +74,7 @@ def _given(invoice: InvoiceKey, notes: Sequence[StripeCreditNote]) -> dict[str, 
         "keys": [key_of.get(note.stripe_credit_note_id) for note in ordered],
         "keys_by_id": [str(CreditNoteKey(invoice, note.stripe_credit_note_id)) for note in ordered],
         "amounts": [note.amount for note in ordered],
+        "totals": [note.total for note in ordered],
         "settle_to": [str(note.settle_to) for note in ordered],
         "reasons": [note.reason for note in ordered],
         "issued": [note.issued_at for note in ordered],

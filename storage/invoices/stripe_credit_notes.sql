@@ -11,6 +11,7 @@ UPDATE credit_note AS n
 SET stripe_credit_note_id = given.stripe_credit_note_id,
     issued_at = coalesce(n.issued_at, given.issued_at),
     voided_at = given.voided_at,
+    total = coalesce(given.total, n.total),
     blocked_reason = NULL,
     state = CASE WHEN given.voided_at IS NULL THEN 'issued' ELSE 'voided' END
 FROM ({given}) AS given
@@ -24,8 +25,8 @@ WHERE n.invoice_id = :invoice_id
 -- name: add_unknown
 -- A credit note that names a key of ours which this database has lost keeps it: the same request is not issued twice.
 INSERT INTO credit_note (
-    key, invoice_id, kind, amount, currency, settle_to, reason, state, stripe_credit_note_id, requested_at, issued_at,
-    voided_at
+    key, invoice_id, kind, amount, total, currency, settle_to, reason, state, stripe_credit_note_id, requested_at,
+    issued_at, voided_at
 )
 SELECT CASE WHEN given.key IS NULL OR EXISTS (
                 SELECT FROM credit_note AS n
@@ -34,7 +35,7 @@ SELECT CASE WHEN given.key IS NULL OR EXISTS (
             THEN given.key_by_id
             ELSE given.key
        END,
-       :invoice_id, 'amount', given.amount, :currency,
+       :invoice_id, 'amount', given.amount, given.total, :currency,
        given.settle_to, given.reason, CASE WHEN given.voided_at IS NULL THEN 'issued' ELSE 'voided' END,
        given.stripe_credit_note_id, given.issued_at, given.issued_at, given.voided_at
 FROM ({given}) AS given
@@ -45,5 +46,6 @@ ON CONFLICT DO NOTHING;
 SELECT *
 FROM unnest(
     CAST(:stripe_ids AS text[]), CAST(:keys AS text[]), CAST(:keys_by_id AS text[]), CAST(:amounts AS bigint[]),
-    CAST(:settle_to AS text[]), CAST(:reasons AS text[]), CAST(:issued AS timestamptz[]), CAST(:voided AS timestamptz[])
-) AS given (stripe_credit_note_id, key, key_by_id, amount, settle_to, reason, issued_at, voided_at)
+    CAST(:totals AS bigint[]), CAST(:settle_to AS text[]), CAST(:reasons AS text[]),
+    CAST(:issued AS timestamptz[]), CAST(:voided AS timestamptz[])
+) AS given (stripe_credit_note_id, key, key_by_id, amount, total, settle_to, reason, issued_at, voided_at)

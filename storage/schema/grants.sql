@@ -83,7 +83,7 @@ BEGIN
             ('perdure_billing', 'claim', 'SELECT, INSERT, DELETE'),
             ('perdure_billing', 'claim_history', 'SELECT, INSERT, DELETE'),
             ('perdure_billing', 'credit_note', 'SELECT, INSERT, UPDATE (state, blocked_reason, stripe_credit_note_id,
-                generation, issued_at, voided_at)'),
+                generation, issued_at, voided_at, total)'),
             ('perdure_billing', 'credit_note_line', 'SELECT, INSERT'),
             ('perdure_billing', 'correction', 'SELECT, INSERT'),
             ('perdure_billing', 'correction_line', 'SELECT, INSERT'),
@@ -108,8 +108,8 @@ BEGIN
             ('perdure_billing', 'audit_finding', 'SELECT, INSERT, DELETE'),
             ('perdure_billing', 'audit_stripe_invoice', 'SELECT, INSERT, UPDATE (invoice_key, status,
                 stripe_customer_id, suspect), DELETE'),
-            ('perdure_billing', 'audit_stripe_credit_note', 'SELECT, INSERT, UPDATE (credit_note_key, amount, voided),
-                DELETE'),
+            ('perdure_billing', 'audit_stripe_credit_note', 'SELECT, INSERT, UPDATE (credit_note_key, amount, voided,
+                total), DELETE'),
 
             -- The command line imports usage and accounts; a person's decisions are recorded by the billing worker. Of an
             -- invoice it changes only the customer, and only before Stripe has it; `recover` has Stripe's events read

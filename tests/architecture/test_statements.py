@@ -151,7 +151,7 @@ def test_a_set_of_states_that_is_spelled_out_is_seen() -> None:
     assert listed("state NOT IN ('voided', 'deleted')") == ["'voided', 'deleted'"]
     assert listed("state IN ('blocked', 'finalized',\n    'draft', 'claimed')") != []
     assert listed("state IN ('deleted', 'voided', 'paid')") != []
-    assert listed("kind IN ('requested', 'issued') AND state IN ({dead})") == []
+    assert listed("kind IN ('billed', 'draft') AND state IN ({dead})") == []
 
 
 def test_streams_are_read_in_partitions_of_a_size() -> None:

@@ -3,6 +3,8 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from billing.errors import InputError
 from billing.invoice.credit_notes import (
@@ -15,9 +17,11 @@ from billing.invoice.credit_notes import (
     creditable,
     instance_parts,
     parse_credit,
-    post_payment_part,
+    spread,
+    without_tax_inside,
 )
 from billing.invoice.states import InvoiceState
+from billing.money import step
 
 
 @pytest.mark.parametrize(
@@ -119,9 +123,24 @@ def test_nothing_and_too_much_are_refused() -> None:
         check_left(0, 5, "usd", "it")
 
 
-@pytest.mark.parametrize(
-    ("status", "remaining", "paid"),
-    [("open", 100, 0), ("open", 10, 20), ("open", 0, 30), ("paid", 0, 30), ("uncollectible", 30, 0)],
+@given(
+    st.dictionaries(st.integers(1, 9), st.integers(-500, 100_000), min_size=1),
+    st.integers(1, 200_000),
+    st.sampled_from(["usd", "jpy", "kwd", "isk"]),
 )
-def test_what_was_paid_already_goes_somewhere(status: str, remaining: int, paid: int) -> None:
-    assert post_payment_part(30, status, remaining) == paid
+def test_an_amount_is_spread_over_what_is_left(left: dict[int, int], amount: int, currency: str) -> None:
+    room = sum(creditable(rest, currency) for rest in left.values() if rest > 0)
+    parts = spread(amount, left, currency)
+    if amount > room or amount % step(currency):
+        assert parts == {}
+    else:
+        assert sum(parts.values()) == amount
+        assert all(0 < part <= left[no] and part % step(currency) == 0 for no, part in parts.items())
+
+
+@pytest.mark.parametrize(
+    ("amount", "whole", "tax", "sent"),
+    [(500, 1000, 0, 500), (1000, 1000, 167, 833), (332, 1000, 167, 276), (1, 9, 3, 1)],
+)
+def test_tax_that_a_line_contains_is_not_sent(amount: int, whole: int, tax: int, sent: int) -> None:
+    assert without_tax_inside(amount, whole, tax) == sent

@@ -16,7 +16,7 @@ from billing.invoice.states import InvoiceState
 from settings import Settings
 from starter.acting.mode import Mode, mode_of
 from storage.accounts import policies
-from storage.invoices.credit_listing import list_credit_notes
+from storage.invoices.credit_notes import list_credit_notes
 from storage.postgres.database import Database
 from tests.cli.conftest import Perdure
 from tests.cli.terminal import on_terminal

@@ -128,7 +128,7 @@ async def test_a_refused_credit_note_is_seen_everywhere_and_retried(system: Syst
 
     await system.stop(STRIPE_QUEUE)
     too_much = await perdure("invoices", "credit", key, "--line", "1", "--reason", "x")
-    assert too_much.error.startswith("10.80 USD is more than what is left of invoice")
+    assert too_much.error.startswith("9.80 USD is more than what is left of invoice")
     later = await perdure("invoices", "credit", key, "--amount", "0.80", "--reason", "x", "--wait", "0.5")
     assert later.status == 0
     assert "0.80 USD of the invoice, requested: x; still in progress" in later.out

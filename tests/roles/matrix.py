@@ -134,7 +134,7 @@ CHANGEABLE = {
     (OPERATOR, "stripe_event_cursor"): {"event_id"},
     (BILLING, "audit_check"): {"figures", "discrepancies", "checked_at"},
     (BILLING, "audit_run"): {"finished_at"},
-    (BILLING, "audit_stripe_credit_note"): {"credit_note_key", "amount", "voided"},
+    (BILLING, "audit_stripe_credit_note"): {"credit_note_key", "amount", "voided", "total"},
     (BILLING, "audit_stripe_invoice"): {"invoice_key", "status", "stripe_customer_id", "suspect"},
 }
 UNCHANGEABLE = {

@@ -5,7 +5,8 @@ from __future__ import annotations
 from billing.invoice.credit_notes import CreditKind, CreditOrder
 from billing.invoice.states import InvoiceState
 from storage.claims.claims import claim_page
-from storage.invoices.credit_notes import record_issued, request_credit
+from storage.invoices.credit_notes import request_credit
+from storage.invoices.credit_states import record_issued
 from storage.invoices.invoices import block_invoice, move_invoice
 from storage.postgres.database import Database
 from tests.storage.audits import BILLED, CARD, A, B, move

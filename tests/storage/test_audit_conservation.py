@@ -17,7 +17,8 @@ from billing.pricing.rate_card import parse_rate_card
 from storage.accounts.policies import write_policy
 from storage.claims.claims import claim_page
 from storage.invoices import decisions
-from storage.invoices.credit_notes import record_issued, request_credit
+from storage.invoices.credit_notes import request_credit
+from storage.invoices.credit_states import record_issued
 from storage.invoices.invoices import block_invoice, move_invoice
 from storage.postgres.database import Database
 from tests.storage.audits import BILLED, CARD, A, audit, billed_world, move, reported

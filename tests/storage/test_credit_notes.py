@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import datetime
 
 import pytest
@@ -13,6 +14,7 @@ from billing.invoice.key import CreditNoteKey
 from billing.invoice.states import InvoiceState
 from storage.claims.claims import claim_page
 from storage.invoices import credit_notes as store
+from storage.invoices import credit_states
 from storage.invoices.credit_notes import CreditNoteRecord
 from storage.invoices.invoices import load_invoice, move_invoice, record_draft
 from storage.invoices.stripe_credit_notes import StripeCreditNote, bring_in_step, invoice_of_stripe
@@ -68,7 +70,7 @@ async def notes(db: Database) -> list[CreditNoteRecord]:
 
 async def test_the_same_wish_twice_is_one(db: Database, invoice: str) -> None:
     first = await credit(db, of_amount(500))
-    assert (first.amount, first.state, first.parts) == (500, S.REQUESTED, {})
+    assert (first.amount, first.state, first.parts) == (500, S.REQUESTED, {1: 403, 2: 97})
     assert await store.request_credit(db, KEY, of_amount(500)) == (first, False)
     await credit(db, of_amount(500, "again"))
     assert [note.amount for note in await notes(db)] == [500, 500]
@@ -99,9 +101,8 @@ async def test_never_more_than_the_invoice(db: Database, invoice: str) -> None:
     await credit(db, of_amount(14000))
     with pytest.raises(InputError, match=r"8\.81 USD is more than what is left of invoice .*: 8\.80 USD"):
         await store.request_credit(db, KEY, of_amount(881))
-    with pytest.raises(InputError, match=r"28\.80 USD is more than what is left"):
-        await store.request_credit(db, KEY, of_line(2))
-    await credit(db, of_amount(880))
+    assert (await credit(db, of_line(2))).parts == {2: 170}
+    await credit(db, of_amount(710))
     with pytest.raises(InputError, match=r"0\.01 USD is more than .*: 0\.00 USD"):
         await store.request_credit(db, KEY, of_amount(1))
 
@@ -135,24 +136,51 @@ async def test_an_invoice_that_is_not_finalized_is_not_credited(db: Database, st
 
 async def test_a_refused_one_is_blocked_and_goes_on_under_a_new_generation(db: Database, invoice: str) -> None:
     key = (await credit(db, of_amount(14880))).key
-    await store.block_credit_note(db, key, "StripeRefusedError: no")
+    await credit_states.block_credit_note(db, key, "StripeRefusedError: no")
     [blocked] = await notes(db)
     assert (blocked.state, blocked.blocked_reason, blocked.generation) == (S.BLOCKED, "StripeRefusedError: no", 1)
     assert await store.blocked_of_period(db, "2022-05") == [blocked]
-    with pytest.raises(InputError, match="more than what is left"):
-        await store.request_credit(db, KEY, of_amount(1))
-    await store.resume_credit_note(db, key)
-    await store.resume_credit_note(db, key)
+    await credit_states.check_resumable(db, key)
+    await credit_states.resume_credit_note(db, key)
+    await credit_states.resume_credit_note(db, key)
     [resumed] = await notes(db)
     assert (resumed.state, resumed.blocked_reason, resumed.generation) == (S.REQUESTED, None, 2)
-    await store.record_issued(db, key, "cn_1", may(33))
-    await store.record_issued(db, key, "cn_1", may(34))
-    await store.block_credit_note(db, key, "an old answer")
+    await credit_states.record_issued(db, key, "cn_1", may(33), 17856)
+    await credit_states.record_issued(db, key, "cn_1", may(34))
+    await credit_states.block_credit_note(db, key, "an old answer")
     [issued] = await notes(db)
     assert (issued.state, issued.stripe_credit_note_id, issued.issued_at) == (S.ISSUED, "cn_1", may(33))
+    assert issued.total == 17856
     with pytest.raises(MismatchError, match="is cn_1 in Stripe, not cn_2"):
-        await store.record_issued(db, key, "cn_2", may(34))
+        await credit_states.record_issued(db, key, "cn_2", may(34))
     assert await store.credited_of_period(db, "2022-05") == {"usd": 14880}
+
+
+async def test_a_refused_one_holds_nothing_and_is_resumed_if_enough_is_left(db: Database, invoice: str) -> None:
+    refused = await credit(db, of_line(1))
+    await credit_states.block_credit_note(db, refused.key, "refused")
+    other = await credit(db, of_instance("a"))
+    left = r"120\.00 USD is more than what is left of invoice .*: 88\.80 USD: withdraw it"
+    with pytest.raises(InputError, match=left):
+        await credit_states.check_resumable(db, refused.key)
+    await credit_states.resume_credit_note(db, refused.key)
+    blocked, _ = await notes(db)
+    assert (blocked.state, blocked.generation) == (S.BLOCKED, 2)
+    assert re.match(left, blocked.blocked_reason or "")
+    await credit_states.block_credit_note(db, other.key, "refused as well")
+    await credit_states.resume_credit_note(db, refused.key)
+    assert [note.state for note in await notes(db)] == [S.REQUESTED, S.BLOCKED]
+
+
+async def test_what_takes_the_rest_waits_for_those_before_it(db: Database, invoice: str) -> None:
+    first, second = await credit(db, of_amount(1)), await credit(db, of_amount(2))
+    assert await credit_states.requested_before(db, second.key) is None  # something is left after it
+    last = await credit(db, of_amount(14877))
+    assert await credit_states.requested_before(db, last.key) == second.key
+    assert await credit_states.requested_before(db, second.key) == first.key
+    await credit_states.record_issued(db, first.key, "cn_1", may(33))
+    await credit_states.record_issued(db, second.key, "cn_2", may(33))
+    assert await credit_states.requested_before(db, last.key) is None
 
 
 def of_stripe(
@@ -170,7 +198,7 @@ async def seen(db: Database) -> dict[str, tuple[str, str | None, int]]:
 
 async def test_what_people_do_in_stripe_is_adopted(db: Database, invoice: str) -> None:
     ours = await credit(db, of_amount(500, "ours"))
-    await store.block_credit_note(db, ours.key, "an answer that was lost")
+    await credit_states.block_credit_note(db, ours.key, "an answer that was lost")
     listed = [of_stripe("cn_ours", 500, ours.key), of_stripe("cn_hand"), of_stripe("cn_gone", voided_at=may(34))]
     for _ in range(2):
         assert await bring_in_step(db, "in_1", listed) == KEY
@@ -190,10 +218,10 @@ async def test_what_people_do_in_stripe_is_adopted(db: Database, invoice: str) -
 
 async def test_a_blocked_one_is_withdrawn_and_comes_back_if_stripe_has_it_after_all(db: Database, invoice: str) -> None:
     key = (await credit(db, of_amount(14880, "big"))).key
-    await store.withdraw_credit_note(db, key)
+    await credit_states.withdraw_credit_note(db, key)
     assert (await seen(db))["big"][0] == S.REQUESTED
-    await store.block_credit_note(db, key, "refused")
-    await store.withdraw_credit_note(db, key)
+    await credit_states.block_credit_note(db, key, "refused")
+    await credit_states.withdraw_credit_note(db, key)
     assert await seen(db) == {"big": (S.VOIDED, None, 14880)}
     await credit(db, of_amount(1))
     await bring_in_step(db, "in_1", [of_stripe("cn_late", 14880, key)])

@@ -98,6 +98,7 @@ def _staged(facts: StripeCreditNoteFacts) -> StagedCreditNote:
         credit_note_key=facts.credit_note_key,
         amount=facts.amount,
         voided=facts.voided,
+        total=facts.total,
     )
 
 
@@ -124,10 +125,17 @@ def _finding(note: DifferingCreditNote) -> Finding:
 
 def _ours(note: DifferingCreditNote) -> str:
     assert note.ours is not None
-    return f"{format_amount(note.ours, note.currency)} {note.state}"
+    return f"{_amounts(note, note.ours, note.our_total)} {note.state}"
 
 
 def _theirs(note: DifferingCreditNote) -> str:
     assert note.theirs is not None
     state = CreditNoteState.VOIDED if note.voided else CreditNoteState.ISSUED
-    return f"{format_amount(note.theirs, note.currency)} {state}"
+    return f"{_amounts(note, note.theirs, note.their_total)} {state}"
+
+
+def _amounts(note: DifferingCreditNote, amount: int, total: int | None) -> str:
+    """Return the amount, and the total where it is part of the difference."""
+    shown = format_amount(amount, note.currency)
+    compared = None not in (note.our_total, note.their_total) and note.our_total != note.their_total
+    return f"{shown}, {format_amount(total, note.currency)} with tax," if compared and total is not None else shown

@@ -169,6 +169,7 @@ _CREDITS: Sequence[Field[ExportedCredit]] = (
     (CURRENCY, lambda row: row.currency.upper()),
     (SheetColumn("Amount"), lambda row: _money(row.amount, row.currency)),
     (_summed("Counts"), lambda row: _money(row.counts, row.currency)),
+    (_summed("Total in Stripe"), lambda row: None if row.total is None else _money(row.total, row.currency)),
     (SheetColumn("Given as"), lambda row: row.settle_to),
     (SheetColumn("Reason", width=_LONG), lambda row: row.reason),
     (SheetColumn("Line"), lambda row: row.line_no),

@@ -16,8 +16,7 @@ from starter.acting.plans import totals
 from starter.cli import common, output
 from starter.cli.database import open_database
 from starter.cli.invoices.credit_document import credit_note_document
-from storage.invoices.credit_listing import list_credit_notes
-from storage.invoices.credit_notes import CreditNoteRecord
+from storage.invoices.credit_notes import CreditNoteRecord, list_credit_notes
 from storage.postgres.database import Database
 
 app = typer.Typer(help="Credit notes: list.", no_args_is_help=True)
@@ -35,6 +34,7 @@ _COLUMNS: Sequence[output.Column[CreditNoteRecord]] = (
     output.Column("Reference", lambda note: CreditNoteKey.parse(note.key).reference),
     output.state("State", lambda note: str(note.state)),
     output.amount("Amount", lambda note: note.amount, _currency),
+    output.amount("With tax", lambda note: note.total, _currency, "room"),
     output.instant("Requested", lambda note: note.requested_at),
     output.Column("To", lambda note: str(note.settle_to), show="room"),
     output.Column("Reason", lambda note: note.reason, show="room", prose=True),

@@ -33,7 +33,7 @@ from starter.cli.invoices.find import find_invoice
 from starter.cli.steps.asking import failing_or_nothing
 from starter.cli.steps.words import sentence as why
 from storage.decisions.trail import DecisionKind
-from storage.invoices import credit_notes
+from storage.invoices import credit_notes, credit_states
 from storage.invoices.credit_notes import CreditNoteRecord
 from storage.postgres.database import Database
 from temporal.asking import request_credit
@@ -126,6 +126,8 @@ async def _resumed(
 ) -> tuple[CreditNoteRecord, bool] | None:
     """Return the blocked credit note once it is agreed to retry or withdraw it. None if it is a dry run."""
     note = await _blocked(db, invoice.key, reference)
+    if not withdraws:
+        await credit_states.check_resumable(db, note.key)
     if not agreed(blocked_plan(invoice, note, withdraw=withdraws), mode, asked):
         return None
     kind = DecisionKind.WITHDRAW_CREDIT if withdraws else DecisionKind.RETRY_CREDIT

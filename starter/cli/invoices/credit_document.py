@@ -25,6 +25,7 @@ def credit_note_document(note: CreditNoteRecord) -> dict[str, Any]:
         "line_no": note.line_no,
         "instance_id": note.instance_id,
         "amount": note.amount,
+        "total": note.total,
         "currency": note.currency,
         "lines": [{"line_no": line_no, "amount": amount} for line_no, amount in sorted(note.parts.items())],
         "to": str(note.settle_to),
@@ -56,7 +57,8 @@ def sentence(note: CreditNoteRecord) -> str:
         CreditKind.INSTANCE: f"instance {note.instance_id}",
         CreditKind.CORRECTION: "the invoice, as corrected",
     }[note.kind]
-    text = f"{format_amount(note.amount, note.currency)} of {of}, {note.state}: {note.reason}"
+    with_tax = "" if note.total in (None, note.amount) else f" ({format_amount(note.total, note.currency)} with tax)"
+    text = f"{format_amount(note.amount, note.currency)}{with_tax} of {of}, {note.state}: {note.reason}"
     if note.state is CreditNoteState.BLOCKED:
         text += f" -- blocked: {note.blocked_reason}"
     return text

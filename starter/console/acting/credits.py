@@ -30,7 +30,7 @@ from starter.console.acting.action import ActionChoice, ActionField, ActResult, 
 from starter.console.acting.invoices import find, page_of
 from starter.console.services import ConsoleServices
 from storage.decisions.trail import DecisionKind
-from storage.invoices import credit_notes
+from storage.invoices import credit_notes, credit_states
 from storage.invoices.credit_notes import CreditNoteRecord
 from storage.totals.totals import invoice_days
 from temporal.asking import request_credit
@@ -113,6 +113,8 @@ class BlockedCredit:
     async def propose(self, at: ConsoleServices, given: Given) -> Proposal:
         """Return what happens to the credit note."""
         note = await _blocked(at, given.subject)
+        if not self._withdraw:
+            await credit_states.check_resumable(at.db, note.key)
         invoice = await find(at, note.invoice_key)
         button = "Withdraw the credit note" if self._withdraw else "Retry the credit note"
         plan = blocked_plan(invoice, note, withdraw=self._withdraw)

@@ -82,6 +82,7 @@ AUDIT_STRIPE_CREDIT_NOTE = Table(
     Column("credit_note_key", KEYED),
     Column("amount", BigInteger, nullable=False),
     Column("voided", Boolean, nullable=False),
+    Column("total", BigInteger),
     PrimaryKeyConstraint("audit_id", "stripe_credit_note_id"),
     Index("audit_stripe_credit_note_invoice", "audit_id", "stripe_invoice_id"),
 )

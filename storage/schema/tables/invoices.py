@@ -240,6 +240,7 @@ CREDIT_NOTE = Table(
     Column("issued_at", INSTANT),
     Column("voided_at", INSTANT),
     Column("correction_id", BigInteger, ForeignKey("correction.id")),
+    Column("total", BigInteger),
     CheckConstraint("amount > 0", name="credit_note_amount_positive"),
     CheckConstraint(
         "kind IN ('amount', 'line', 'instance', 'correction') "

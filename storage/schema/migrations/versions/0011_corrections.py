@@ -82,6 +82,8 @@ STATEMENTS = (
         ADD CONSTRAINT invoice_line_kind CHECK (kind IN ('usage', 'tiers', 'adjustment')),
         ADD CONSTRAINT invoice_line_adjustment CHECK ((kind = 'adjustment') = (correction_key IS NOT NULL))
     """,
+    "ALTER TABLE credit_note ADD COLUMN total bigint",
+    "ALTER TABLE audit_stripe_credit_note ADD COLUMN total bigint",
     "ALTER TABLE credit_note DROP CONSTRAINT credit_note_kind_names_its_target",
     """
     ALTER TABLE credit_note
