@@ -13,7 +13,7 @@ from billing.invoice.policy import Policy, UnknownClass
 from billing.invoice.states import InvoiceState
 from storage.claims.claims import claim_page
 from storage.corrections.recording import record_correction
-from storage.invoices.credit_notes import block_credit_note, withdraw_credit_note
+from storage.invoices.credit_states import block_credit_note, withdraw_credit_note
 from storage.invoices.invoices import move_invoice, record_draft
 from storage.postgres.database import Database
 from tests.storage.corrections.correcting import KEY, bill, correct, notes, plan, replace_facts, scope_of
