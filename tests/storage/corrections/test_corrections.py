@@ -29,7 +29,6 @@ from tests.storage.usage import (
     add_account,
     add_instances,
     card,
-    execute,
     fetch,
     instance,
     june,
@@ -210,22 +209,6 @@ async def test_another_rate_card_counts_only_on_request(db: Database) -> None:
     assert (dear.amount, dear.net) == (4 * DAY, 3 * DAY)
 
 
-async def charge(db: Database, key: str, correction_key: str, amount: int) -> None:
-    """Have an invoice charge an adjustment as its line 2."""
-    await execute(
-        db,
-        "WITH line AS (INSERT INTO invoice_line (invoice_id, line_no, workspace_class, rate_from, credits_per_minute, "
-        "rated_as_default, price_per_credit, duration_us, carried_us, credits, amount, kind, correction_key) "
-        "SELECT id, 2, '', cutoff, 0, false, 0, 0, 0, 0, :amount, 'adjustment', :correction "
-        "FROM invoice WHERE key = :key), "
-        "total AS (UPDATE invoice SET amount = amount + :amount WHERE key = :key RETURNING id) "
-        "UPDATE adjustment SET state = 'charged', invoice_id = (SELECT id FROM total) WHERE state = 'waiting'",
-        key=key,
-        correction=correction_key,
-        amount=amount,
-    )
-
-
 async def test_an_adjustment_that_was_charged_is_given_back_where_it_was_charged(db: Database) -> None:
     await add_account(db)
     await bill(db, card(), instance("a", may(2), may(4)))
@@ -233,7 +216,6 @@ async def test_an_adjustment_that_was_charged_is_given_back_where_it_was_charged
     made = await correct(db)
     assert made is not None
     (later,) = await bill(db, card(), instance("b", may(40), may(41)), of=june())
-    await charge(db, later, made.key, 2 * DAY)
     assert await correct(db) is None
     # Three of the four days' worth are to be given back: two on the invoice itself, one where it was charged.
     await replace_facts(db, instance("a", may(2), may(3)))
