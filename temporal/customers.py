@@ -37,6 +37,8 @@ from temporal.start import deliver
 
 ASKING = SingleRun(STRIPE_QUEUE, retries.STRIPE_STEP, timedelta(seconds=30), timedelta(minutes=5), StripeNotAskedError)
 """How Stripe's worker is asked."""
+_SENDING = replace(ASKING, first=False)
+"""How details are sent: there can be many, and invoices do not wait behind them."""
 R = TypeVar("R", bound=Message)
 IN_THE_CLEAR = (
     "Temporal keeps these details in the clear until its retention has passed: set PAYLOAD_KEYS to encrypt them"
@@ -118,7 +120,9 @@ async def send_customer(client: Client, order: SendCustomer) -> CustomerSeen | N
     activity_id = workflow_ids.customer(order.attribution_id)
     summary = f"Create or change the customer of {order.attribution_id}"
     try:
-        handle = await start_single(client, Activities.SEND_CUSTOMER, order, CustomerSeen, activity_id, summary, ASKING)
+        handle = await start_single(
+            client, Activities.SEND_CUSTOMER, order, CustomerSeen, activity_id, summary, _SENDING
+        )
     except ActivityAlreadyStartedError:
         await _ended(client.get_activity_handle(activity_id))
         return None

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from temporalio.client import ActivityFailureError, ActivityHandle, Client
-from temporalio.common import ActivityIDConflictPolicy
+from temporalio.common import ActivityIDConflictPolicy, Priority
 from temporalio.exceptions import ApplicationError, TimeoutType
 from temporalio.exceptions import TimeoutError as ActivityTimeoutError
 from temporalio.service import RPCError, RPCStatusCode
@@ -16,6 +16,7 @@ from billing.errors import PerdureError
 from contracts import retries
 from contracts.messages.base import Message
 
+_FIRST = Priority(priority_key=1)
 R = TypeVar("R", bound=Message)
 
 
@@ -25,6 +26,7 @@ class SingleRun:
 
     `step`: an attempt. `answered_within`: until a worker takes it; None: as long as it takes. `done_within`: all of it.
     `joins`: whether the same request, while it runs, is one. `fails_as`: the error if the server runs no such activity.
+    `first`: whether somebody waits for it, so that it comes before what a run has queued.
     """
 
     queue: str
@@ -33,6 +35,7 @@ class SingleRun:
     done_within: timedelta
     fails_as: type[PerdureError]
     joins: bool = False
+    first: bool = True
 
 
 async def start_single(
@@ -59,6 +62,7 @@ async def start_single(
             id_conflict_policy=ActivityIDConflictPolicy.USE_EXISTING if run.joins else ActivityIDConflictPolicy.FAIL,
             retry_policy=retries.TRANSIENT,
             summary=summary,
+            priority=_FIRST if run.first else Priority.default,
         )
     except RPCError as error:
         if error.status is RPCStatusCode.UNIMPLEMENTED:
