@@ -81,7 +81,7 @@ async def test_if_stripe_refuses_to_be_asked_the_blocked_invoice_names_what_stri
     assert (await system.until_state(key, S.BILLED)).stripe_invoice_id == blocked.stripe_invoice_id
 
 
-async def test_what_the_customer_reclaims_before_the_books_are_compared_is_recorded(system: System) -> None:
+async def test_what_is_reclaimed_before_it_is_settled_is_recorded(system: System) -> None:
     """Postgres has no Stripe id of the invoice yet: the key in its metadata names it."""
     key = await one_day_known(system, "team:hasty", "pm_card_visa")
     await system.admin("webhook_faults", {"match": {"type": "invoice"}, "action": "drop", "times": None})
