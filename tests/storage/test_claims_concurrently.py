@@ -10,9 +10,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from billing.usage.rows import FILE, ImportOptions, InstanceRow
+from contracts.names import BILLING_QUEUE
 from storage.claims import assessing, claims
 from storage.claims import writing as claim_writing
 from storage.claims.claims import claim_page
+from storage.periods.published import keep_card, publish
 from storage.postgres import refusals
 from storage.postgres import statements as queries
 from storage.postgres.database import Database
@@ -66,6 +68,14 @@ async def test_runs_of_one_period_make_each_invoice_once(db: Database) -> None:
     results = await asyncio.gather(*(claim_page(db, scope(), card()) for _ in range(4)))
     assert sorted(len(result.keys) for result in results) == [0, 0, 0, len(ACCOUNTS)]
     assert len(await claimed(db)) == 8 * len(ACCOUNTS)
+
+
+async def test_a_page_waits_for_no_other_to_store_the_rate_card_that_the_worker_has_published(db: Database) -> None:
+    await _use(db)
+    await publish(db, BILLING_QUEUE, card(), {})
+    async with db.transaction() as other:
+        await keep_card(other, card())
+        assert len((await asyncio.wait_for(claim_page(db, scope(), card()), 30)).keys) == len(ACCOUNTS)
 
 
 async def test_different_runs_share_the_usage_out(db: Database) -> None:
