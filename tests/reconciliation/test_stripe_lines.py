@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from billing.pricing.rating import LineKind, RatedLine, TierShare
+from billing.pricing.rating import ADJUSTMENT_CLASS, LineKind, RatedLine, TierShare
 from reconciliation.stripe_lines import expected_lines, stripe_lines
 from tests.reconciliation.invoices import invoice
 
@@ -16,6 +16,11 @@ START = datetime(2022, 1, 1, tzinfo=UTC)
 LINE = RatedLine("c", START, Decimal("0.5"), False, Decimal("0.01"), 3_600_000_000, Decimal(30), 30)
 INCLUDED = (TierShare(Decimal(9), Decimal(0)),)
 TIERS = replace(LINE, workspace_class="", credits=Decimal(0), amount=-7, kind=LineKind.TIERS, tiers=INCLUDED)
+
+ADJUSTMENT = replace(
+    LINE, workspace_class=ADJUSTMENT_CLASS, duration_us=0, credits=Decimal(0), amount=700, kind=LineKind.ADJUSTMENT,
+    correction_key="2022-04/team:a/period/correction/2",
+)  # fmt: skip
 
 
 def classes(count: int, versions: int = 1) -> list[RatedLine]:
@@ -27,19 +32,21 @@ def classes(count: int, versions: int = 1) -> list[RatedLine]:
 
 
 def test_up_to_250_are_one_to_one() -> None:
-    items = stripe_lines(invoice(lines=[*classes(249), TIERS]))
+    items = stripe_lines(invoice(lines=[*classes(248), TIERS, ADJUSTMENT]))
     assert [item.line_id.rpartition("#")[2] for item in items] == [str(number) for number in range(1, 251)]
-    assert items[-1].description == "Included credits and graduated prices: 9 credits included"
+    assert items[-2].description == "Included credits and graduated prices: 9 credits included"
+    assert items[-1].description == "Correction of invoice 2022-04/team:a/period"
 
 
 @pytest.mark.parametrize(("count", "versions", "expected"), [(200, 2, 200), (251, 1, 250), (300, 3, 250)])
 @pytest.mark.parametrize("tiers", [(), (TIERS, TIERS)])
+@pytest.mark.parametrize("adjustments", [(), (ADJUSTMENT, ADJUSTMENT)])
 def test_more_are_folded_by_class_to_the_same_amount(
-    count: int, versions: int, expected: int, tiers: tuple[RatedLine, ...]
+    count: int, versions: int, expected: int, tiers: tuple[RatedLine, ...], adjustments: tuple[RatedLine, ...]
 ) -> None:
-    lines = [*classes(count, versions), *tiers]
+    lines = [*classes(count, versions), *tiers, *adjustments]
     items = stripe_lines(invoice(lines=lines))
-    assert len(items) == min(expected + bool(tiers), 250)
+    assert len(items) == min(expected + bool(tiers) + bool(adjustments), 250)
     assert len({item.line_id for item in items}) == len(items)
     assert sum(item.amount for item in items) == sum(line.amount for line in lines)
     assert expected_lines(invoice(lines=lines)) == sorted((item.line_id, item.amount) for item in items)

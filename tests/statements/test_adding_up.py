@@ -10,12 +10,14 @@ import pytest
 
 from billing.pricing.rating import RateCard
 from starter.statements.forms import StatementForm
+from storage.claims.claims import claim_page
 from storage.postgres.database import Database
 from storage.statements.reading import opened_statement
 from tests.sheets.reading import opened, total, totals
 from tests.statements.reading import HtmlPage, csv_rows, file_of, number, pages
 from tests.statements.worlds import claimed_invoice, finalize, major, odd_card, some_instances
-from tests.storage.usage import graduated
+from tests.storage.adjusting import CARD, JUNE, MAY, owing_world
+from tests.storage.usage import DAY, graduated, june
 
 
 def _last(rows: Sequence[Sequence[str]], *, but: int = 0) -> Decimal:
@@ -75,3 +77,17 @@ async def test_a_long_statement_is_bound_from_parts(db: Database) -> None:
     assert [f"Page {number} of {len(found)}" in page for number, page in enumerate(found, 1)] == [True] * len(found)
     assert "continued" in text
     assert text.count("Rounding") == 3  # of two lines, and among the projects
+
+
+async def test_a_line_that_charges_a_correction_adds_up(db: Database) -> None:
+    await owing_world(db)
+    await claim_page(db, june(), CARD)
+    record = await finalize(db, JUNE)
+    async with opened_statement(db, record) as statement:
+        html, _, table, book = [await file_of(statement, form) for form in StatementForm]
+    rows = csv_rows(table)
+    assert sum(Decimal(row["amount"]) for row in rows) == major(DAY + 700, 2)
+    assert [(row["line"], Decimal(row["amount"])) for row in rows if row["row"] == "adjustment"] == [("2", Decimal(7))]
+    assert totals(opened(book)["Lines"], "Amount") == [major(DAY + 700, 2)]
+    (lines,) = HtmlPage.read(html).tables["lines"]
+    assert any(f"Correction of invoice {MAY}" in cell for row in lines for cell in row)

@@ -1,7 +1,8 @@
-"""Adjustments as corrections record them, without the corrections' own work."""
+"""Invoices that should have charged more, and the adjustments that their corrections leave."""
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from billing.audit.checks import DATABASE_CHECKS
@@ -11,29 +12,35 @@ from storage.claims.claims import claim_page
 from storage.invoices.invoices import load_invoice
 from storage.postgres.database import Database
 from tests.storage.audits import BILLED, audit, move, reported
+from tests.storage.corrections.correcting import correct
 from tests.storage.usage import add_account, add_instances, card, fetch, instance, may, scope
 
 MAY, JUNE, AGAIN = "2022-05/team:a/period", "2022-06/team:a/period", "2022-06/team:a/period/2"
 CARD = card()
-_CORRECT = """
-WITH corrected AS (
-    INSERT INTO correction (key, invoice_id, ordinal, rate_card_digest, repriced, amount, net, currency, reason)
-    SELECT key || '/correction/' || CAST(:ordinal AS integer), id, :ordinal, rate_card_digest, false,
-           amount + CAST(:amount AS bigint), :amount, currency, 'a stop was too early'
-    FROM invoice WHERE key = :key
-    RETURNING id, key, invoice_id, currency
-)
-INSERT INTO adjustment (correction_id, attribution_id, currency, amount, state)
-SELECT c.id, i.attribution_id, c.currency, :amount, 'waiting'
-FROM corrected AS c JOIN invoice AS i ON i.id = c.invoice_id
-RETURNING (SELECT key FROM corrected)
+_OWED = """
+SELECT i.currency, f.factor,
+       (
+           SELECT sum(coalesce(l.quantity_us, l.duration_us) / 60000000
+                      * CASE l.workspace_class WHEN 'xl' THEN 2 ELSE 1 END)
+           FROM invoice_line AS l WHERE l.invoice_id = i.id AND l.kind = 'usage'
+       ) AS credits,
+       coalesce(last.amount, i.amount) AS amount
+FROM invoice AS i
+LEFT JOIN LATERAL (
+    SELECT c.amount FROM correction AS c WHERE c.invoice_id = i.id ORDER BY c.ordinal DESC LIMIT 1
+) AS last ON true
+CROSS JOIN LATERAL (SELECT CASE i.currency WHEN 'jpy' THEN 1 WHEN 'kwd' THEN 1000 ELSE 100 END AS factor) AS f
+WHERE i.key = :key
 """
 
 
-async def owe(db: Database, key: str, amount: int, ordinal: int = 1) -> str:
-    """Record that the invoice should have charged this much more, and return the correction's key."""
-    (row,) = await fetch(db, _CORRECT, key=key, amount=amount, ordinal=ordinal)
-    return str(row[0])
+async def owe(db: Database, key: str, amount: int) -> str:
+    """Correct the invoice by a price at which it should have charged this much more. Returns the correction's key."""
+    (owed,) = await fetch(db, _OWED, key=key)
+    price = Decimal(owed.amount + amount) / owed.credits / owed.factor
+    corrected = await correct(db, key, card(price_per_credit={owed.currency: f"{price:.12f}"}))
+    assert corrected is not None
+    return corrected.key
 
 
 async def adjustments(db: Database) -> list[tuple[str, int, str, str | None]]:

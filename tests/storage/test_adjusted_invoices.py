@@ -11,6 +11,7 @@ from billing.invoice.credit_notes import CreditKind, CreditOrder
 from billing.pricing.rating import ADJUSTMENT_CLASS, LineKind
 from billing.report.format import ReportClaim, StoredReport, decode_header, encode_header
 from storage.claims.claims import claim_page
+from storage.exports.period import reading_period
 from storage.invoices.credit_notes import request_credit
 from storage.postgres.database import Database
 from storage.recovery.adoption import adopt_invoice
@@ -18,7 +19,7 @@ from storage.recovery.adoption_rules import AdoptableInvoice
 from storage.reports.claims import claims_for_report
 from storage.reports.content import report_header
 from storage.totals.totals import by_class, invoice_days
-from tests.storage.adjusting import CARD, JUNE, MAY, adjustments, found_by_audit, load, owe
+from tests.storage.adjusting import CARD, JUNE, MAY, adjustments, amounts, found_by_audit, load, owe
 from tests.storage.audits import BILLED, move
 from tests.storage.usage import (
     DAY,
@@ -102,3 +103,14 @@ async def test_its_line_has_the_step_of_the_currency(db: Database, currency: str
     await move(db, JUNE, *BILLED)
     assert sum(each.amount for each in await invoice_days(db, JUNE)) == (await load(db, JUNE)).amount
     assert await found_by_audit(db) == []
+
+
+async def test_an_export_has_its_line_and_its_day(owing: Database) -> None:
+    db = owing
+    await claim_page(db, june(), CARD)
+    await move(db, JUNE, *BILLED)
+    async with reading_period(db, "2022-06") as reading:
+        lines = [line async for line in reading.lines()]
+        days = [day async for day in reading.days()]
+    assert [(each.kind, each.amount, each.correction_key) for each in lines] == await amounts(db, JUNE)
+    assert [(str(each.kind), each.amount) for each in days] == [("usage", DAY), ("adjustment", 700)]

@@ -79,10 +79,11 @@ async def test_the_invoice_after_a_dead_one_charges_it_again(owing: Database, st
     await claim_page(db, june(), CARD)
     await move_invoice(db, JUNE, state, may(63))
     assert await adjustments(db) == [(f"{MAY}/correction/1", 700, "waiting", None)]
-    assert await owe(db, MAY, 30, 2) == f"{MAY}/correction/2"
+    assert await owe(db, MAY, 30) == f"{MAY}/correction/2"
     await claim_page(db, june(), CARD)
-    assert await amounts(db, AGAIN) == [("usage", DAY, None), charging(), charging(30, 2)]
-    assert {each[2:] for each in await adjustments(db)} == {("charged", AGAIN)}
+    assert await amounts(db, AGAIN) == [("usage", DAY, None), charging(730, 2)]
+    withdrawn, charged = await adjustments(db)
+    assert (withdrawn[2:], charged[2:]) == (("withdrawn", None), ("charged", AGAIN))
     await move(db, AGAIN, *BILLED)
     assert await found_by_audit(db) == []
 
@@ -198,7 +199,7 @@ async def test_an_amended_draft_keeps_it_and_takes_what_came_since(owing: Databa
     assert await amend_invoice(db, JUNE, again, CARD)
     assert await amounts(db, JUNE) == [("usage", 2 * DAY, None), charging()]
     await move_invoice(db, JUNE, S.DRAFT, may(63))
-    await owe(db, MAY, 30, 2)
+    await owe(db, MAY, 30)
     assert await amend_invoice(db, JUNE, again, CARD)
     assert await amounts(db, JUNE) == [("usage", 2 * DAY, None), charging(), charging(30, 2)]
     assert {each[2:] for each in await adjustments(db)} == {("charged", JUNE)}
