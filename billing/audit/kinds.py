@@ -38,6 +38,7 @@ class Kind(StrEnum):
     RELEASED_OF_LIVE_INVOICE = "released_of_live_invoice"
     HISTORY_DIFFERS = "history_differs"
     WRONG_RATE_VERSION = "wrong_rate_version"
+    CORRECTION_DIFFERS_FROM_CLAIMS = "correction_differs_from_claims"
     DAYS_MISSING = "days_missing"
     DAYS_DIFFER_FROM_CLAIMS = "days_differ_from_claims"
     DAYS_DIFFER_FROM_LINE = "days_differ_from_line"
@@ -56,6 +57,8 @@ class Kind(StrEnum):
     MONTH_OVERLAP = "month_overlap"
     MONTH_HOLE = "month_hole"
     MONTH_CREDITS_DIFFER = "month_credits_differ"
+    CORRECTION_DIFFERS = "correction_differs"
+    ADJUSTMENT_DIFFERS = "adjustment_differs"
 
     # reports
     REPORT_MISSING = "report_missing"

@@ -9,6 +9,10 @@ from collections.abc import Mapping
 
 from billing.audit.kinds import Kind
 
+_WRONGLY_PRICED = (
+    "Void the invoice (`perdure invoices void KEY --reason TEXT`) and run the period again (`perdure "
+    "period run PERIOD`), or credit the excess. Cause: rows changed by hand, or a bug in Perdure."
+)
 REMEDIES: Mapping[Kind, str] = {
     Kind.NOT_MADE: "This check proved nothing: fix the cause that its detail names, then run the audit again.",
     # never-twice
@@ -105,6 +109,11 @@ REMEDIES: Mapping[Kind, str] = {
         "period run PERIOD`), or credit the instance (`perdure invoices credit KEY --instance ID --reason "
         "TEXT`)."
     ),
+    Kind.CORRECTION_DIFFERS_FROM_CLAIMS: (
+        "Compare `perdure invoices show KEY` with `perdure explain --invoice KEY`: the bill as corrected is not that "
+        "of what the invoice still bills. Restore the claims from a backup. Cause: rows changed by hand, or a bug in "
+        "Perdure."
+    ),
     Kind.DAYS_MISSING: "An earlier version settled it: `perdure db upgrade` writes its days. No amount depends on it.",
     Kind.DAYS_DIFFER_FROM_CLAIMS: (
         "No invoice depends on it, but totals by day are wrong. Have an engineer delete the invoice's rows of "
@@ -119,26 +128,11 @@ REMEDIES: Mapping[Kind, str] = {
         "`perdure db upgrade` sums up the days again. Cause: rows changed by hand, or a bug in Perdure."
     ),
     # lines-and-invoices
-    Kind.WRONG_CREDITS: (
-        "Void the invoice (`perdure invoices void KEY --reason TEXT`) and run the period again (`perdure "
-        "period run PERIOD`), or credit the excess. Cause: rows changed by hand, or a bug in Perdure."
-    ),
-    Kind.WRONG_AMOUNT: (
-        "Void the invoice (`perdure invoices void KEY --reason TEXT`) and run the period again (`perdure "
-        "period run PERIOD`), or credit the excess. Cause: rows changed by hand, or a bug in Perdure."
-    ),
-    Kind.WRONG_TIERS: (
-        "Void the invoice (`perdure invoices void KEY --reason TEXT`) and run the period again (`perdure "
-        "period run PERIOD`), or credit the excess. Cause: rows changed by hand, or a bug in Perdure."
-    ),
-    Kind.WRONG_TOTAL: (
-        "Void the invoice (`perdure invoices void KEY --reason TEXT`) and run the period again (`perdure "
-        "period run PERIOD`), or credit the excess. Cause: rows changed by hand, or a bug in Perdure."
-    ),
-    Kind.WRONG_RATE: (
-        "Void the invoice (`perdure invoices void KEY --reason TEXT`) and run the period again (`perdure "
-        "period run PERIOD`), or credit the excess. Cause: rows changed by hand, or a bug in Perdure."
-    ),
+    Kind.WRONG_CREDITS: _WRONGLY_PRICED,
+    Kind.WRONG_AMOUNT: _WRONGLY_PRICED,
+    Kind.WRONG_TIERS: _WRONGLY_PRICED,
+    Kind.WRONG_TOTAL: _WRONGLY_PRICED,
+    Kind.WRONG_RATE: _WRONGLY_PRICED,
     Kind.TWO_LIVE_INVOICES: (
         "Void one of them (`perdure invoices void KEY --reason TEXT`) or, if both are paid, credit one; then "
         "restore the index invoice_one_live."
@@ -163,6 +157,15 @@ REMEDIES: Mapping[Kind, str] = {
     Kind.MONTH_CREDITS_DIFFER: (
         "Void the invoice (`perdure invoices void KEY --reason TEXT`) and run the period again. Cause: rows "
         "changed by hand, or a bug in Perdure."
+    ),
+    Kind.CORRECTION_DIFFERS: (
+        "A credit note of the invoice was refused or voided after the correction: see `perdure invoices show KEY`. "
+        "Correct the invoice again (`perdure invoices correct KEY --reason TEXT`), which gives back or charges what is "
+        "missing."
+    ),
+    Kind.ADJUSTMENT_DIFFERS: (
+        "Compare `perdure invoices show KEY` with the corrected invoice: one of them charges what the other does not. "
+        "Credit or charge the difference in Stripe. Cause: rows changed by hand, or a bug in Perdure."
     ),
     # reports
     Kind.REPORT_MISSING: (

@@ -2,7 +2,8 @@
 -- Usage that is on an invoice although the instance, by its current segments, did not run then, or not for this account,
 -- class or quantity, or its account could not be charged for it, or the invoice was not supposed to bill it. A dead
 -- invoice charges nobody: there, runtime and windows do not count. An account can be charged in the windows of the
--- invoice's currency, except those of a kind that is not charged.
+-- invoice's currency, except those of a kind that is not charged. A claim that was corrected has the class and the
+-- quantity that it was corrected to; a dead invoice has forgotten them.
 --
 -- If facts or a window were corrected after the usage was billed, that is no discrepancy once the customer has been
 -- credited: by a credit note for that instance or that line, or by amount credits that total at least the price of all
@@ -27,20 +28,26 @@ WITH of_invoice AS MATERIALIZED (
         AS e (currency, factor, step) ON e.currency = i.currency
 ),
 odd AS MATERIALIZED (
-    SELECT c.invoice_id, c.line_no, c.instance_id, c.during, c.quantity, i.key, i.attribution_id, i.cutoff, i.amount,
-           i.dead, i.windows, i.factor, i.step, l.workspace_class, l.rate_from,
+    SELECT c.invoice_id, c.line_no, c.instance_id, c.during, priced.quantity, i.key, i.attribution_id, i.cutoff, i.amount,
+           i.dead, i.windows, i.factor, i.step, priced.workspace_class, l.rate_from,
            l.credits_per_minute * l.price_per_credit AS price
     FROM claim AS c
     LEFT JOIN of_invoice AS i ON i.id = c.invoice_id
     LEFT JOIN invoice_line AS l ON (l.invoice_id, l.line_no) = (c.invoice_id, c.line_no)
+    CROSS JOIN LATERAL (
+        SELECT coalesce(c.corrected_quantity, c.quantity) AS quantity,
+               coalesce(c.corrected_class, l.workspace_class) AS workspace_class,
+               i.dead AND c.billed_during IS NOT NULL AS forgotten
+    ) AS priced
     LEFT JOIN instance_segment AS s
         ON s.instance_id = c.instance_id AND (NOT s.segmented OR c.during <@ s.during)
     WHERE (s.instance_id IS NULL
            OR s.attribution_id IS DISTINCT FROM i.attribution_id AND i.id IS NOT NULL
            OR upper(c.during) > i.cutoff
            OR lower(c.during) < l.rate_from
-           OR l.kind = 'usage' AND l.workspace_class <> coalesce(nullif(s.workspace_class, ''), :default_class)
-           OR c.quantity <> s.quantity
+           OR l.kind = 'usage' AND priced.workspace_class <> coalesce(nullif(s.workspace_class, ''), :default_class)
+              AND priced.forgotten IS NOT TRUE
+           OR priced.quantity <> s.quantity AND priced.forgotten IS NOT TRUE
            OR NOT i.dead AND (NOT c.during <@ i.windows OR (s.fault IS NULL AND c.during <@ s.during) IS NOT TRUE))
       AND (CAST(:period AS text) IS NULL OR i.billing_period = :period
            OR c.during && tstzrange(CAST(:start AS timestamptz), CAST(:end AS timestamptz)))
@@ -121,7 +128,7 @@ SELECT CAST(:audit_id AS text), CAST(:check_name AS text), kind, coalesce(attrib
        || ' on line ' || string_agg(DISTINCT CAST(line_no AS text), ', ')
        || CASE kind
               WHEN 'claimed_for_other_account' THEN '; the instance belongs to ' || coalesce(max(of_instance), 'nobody')
-              WHEN 'wrong_class' THEN '; that line is for class ' || max(workspace_class)
+              WHEN 'wrong_class' THEN '; it was billed as class ' || max(workspace_class)
               WHEN 'wrong_quantity' THEN '; it was billed with a quantity of ' || max(quantity)
               WHEN 'claimed_after_cutoff' THEN '; the cutoff is ' || (to_json(max(cutoff)) #>> '{}')
               WHEN 'claimed_before_rate' THEN '; the rate applies from ' || (to_json(max(rate_from)) #>> '{}')

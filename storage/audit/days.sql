@@ -9,7 +9,7 @@ SELECT part.invoice_id, part.line_no, part.day,
 FROM (
     SELECT c.invoice_id, c.line_no, c.quantity, day.number AS day,
            sum(upper(c.during * day.range) - lower(c.during * day.range)) AS time
-    FROM claim AS c
+    FROM ({audit/lines.as_billed}) AS c
     JOIN invoice AS i ON i.id = c.invoice_id
     CROSS JOIN LATERAL (
         SELECT d.number,

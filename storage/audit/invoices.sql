@@ -1,4 +1,4 @@
--- Lines compared with their rates and prices, and invoices with their lines.
+-- Lines compared with their rates and prices, and invoices with their lines; so are the bills as corrected.
 
 -- name: scope
 (CAST(:period AS text) IS NULL OR i.billing_period = :period)
@@ -12,13 +12,41 @@ SELECT CAST(:audit_id AS text), CAST(:check_name AS text), found.kind, found.att
 -- Minor units per major unit, by currency.
 JOIN unnest(CAST(:currencies AS text[]), CAST(:factors AS numeric[])) AS f (currency, factor) ON f.currency = i.currency
 
+-- name: bill
+-- An invoice's own bill, as the correction 0, and its bills as corrected.
+(
+    SELECT id AS invoice_id, 0 AS correction, rate_card_digest, amount, credits, CAST(NULL AS bigint) AS correction_id
+    FROM invoice
+    UNION ALL
+    SELECT invoice_id, ordinal, rate_card_digest, amount, NULL, id FROM correction
+) AS b
+
+-- name: line
+-- The lines of `bill`.
+(
+    SELECT b.invoice_id, b.correction, b.rate_card_digest, l.line_no, l.kind, l.workspace_class, l.rate_from,
+           l.credits_per_minute, l.rated_as_default, l.price_per_credit, l.duration_us, l.quantity_us, l.credits,
+           l.amount, l.step, l.tiers
+    FROM {bill}
+    JOIN invoice_line AS l ON l.invoice_id = b.invoice_id AND b.correction = 0
+    UNION ALL
+    SELECT b.invoice_id, b.correction, b.rate_card_digest, l.line_no, l.kind, l.workspace_class, l.rate_from,
+           l.credits_per_minute, l.rated_as_default, l.price_per_credit, l.duration_us, l.quantity_us, l.credits,
+           l.amount, l.step, l.tiers
+    FROM {bill}
+    JOIN correction_line AS l USING (correction_id)
+) AS l
+
+-- name: named
+'line ' || l.line_no || CASE WHEN l.correction > 0 THEN ' of correction ' || l.correction ELSE '' END
+
 -- name: usage_lines
 -- Credits in millionths: us × rate / 60, rounded half-even, exact by whole numbers and remainders. The amount: credits
 -- × price in minor units, rounded half-up to a multiple of the line's step. (A product by 1 / step is exact.)
 {finding}
 FROM (
     SELECT odd.kind, i.attribution_id, i.key, l.line_no,
-           'line ' || l.line_no || ': '
+           {named} || ': '
            || CASE odd.kind
                   WHEN 'wrong_credits'
                   THEN trim_scale(metered.us) || ' us at ' || l.credits_per_minute || ' credits per minute are '
@@ -28,7 +56,7 @@ FROM (
               END AS detail
     FROM invoice AS i
     {factors}
-    JOIN invoice_line AS l ON l.invoice_id = i.id
+    JOIN {line} ON l.invoice_id = i.id
     CROSS JOIN LATERAL (SELECT coalesce(l.quantity_us, l.duration_us) AS us) AS metered
     CROSS JOIN LATERAL (SELECT metered.us * l.credits_per_minute AS product) AS exact
     CROSS JOIN LATERAL (SELECT div(exact.product, 60) AS whole) AS cut
@@ -55,13 +83,13 @@ ORDER BY found.key, found.line_no;
 {finding}
 FROM (
     SELECT 'wrong_tiers' AS kind, i.attribution_id, i.key, l.line_no,
-           'line ' || l.line_no || ' prices ' || trim_scale(priced.credits) || ' credits at ' || l.amount
+           {named} || ' prices ' || trim_scale(priced.credits) || ' credits at ' || l.amount
            || ' minor units, in addition to usage lines of ' || trim_scale(coalesce(u.credits, 0)) || ' credits and '
            || coalesce(u.amount, 0) || ' minor units: its amount should be '
            || (priced.rounded - coalesce(u.amount, 0)) AS detail
     FROM invoice AS i
     {factors}
-    JOIN invoice_line AS l ON l.invoice_id = i.id
+    JOIN {line} ON l.invoice_id = i.id
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(CAST(s ->> 'credits' AS numeric)), 0) AS credits,
                round(
@@ -72,8 +100,8 @@ FROM (
     ) AS priced
     LEFT JOIN LATERAL (
         SELECT sum(x.credits) AS credits, sum(x.amount) AS amount
-        FROM invoice_line AS x
-        WHERE x.invoice_id = i.id AND x.kind = 'usage' AND x.rate_from = l.rate_from
+        FROM (SELECT l.* FROM {line}) AS x
+        WHERE (x.invoice_id, x.correction, x.rate_from) = (l.invoice_id, l.correction, l.rate_from) AND x.kind = 'usage'
     ) AS u ON true
     WHERE {scope}
       AND l.kind = 'tiers'
@@ -88,21 +116,21 @@ ORDER BY found.key, found.line_no;
 {finding}
 FROM (
     SELECT 'wrong_rate' AS kind, i.attribution_id, i.key, l.line_no,
-           'line ' || l.line_no || ' has ' || l.credits_per_minute || ' credits per minute and ' || l.price_per_credit
-           || ' ' || i.currency || ' per credit; in the rate card ' || coalesce(i.rate_card_digest, '') || ' class '
+           {named} || ' has ' || l.credits_per_minute || ' credits per minute and ' || l.price_per_credit
+           || ' ' || i.currency || ' per credit; in the rate card ' || coalesce(l.rate_card_digest, '') || ' class '
            || l.workspace_class || ' has '
            || coalesce(CAST(coalesce(r.rate, d.rate) AS text), 'no rate') || ' and '
            || coalesce(CAST(p.price AS text), 'no price') || ' from ' || (to_json(l.rate_from) #>> '{}') AS detail
     FROM invoice AS i
-    JOIN invoice_line AS l ON l.invoice_id = i.id
+    JOIN {line} ON l.invoice_id = i.id
     LEFT JOIN card_rate AS r
-        ON (r.digest, r.since, r.class) = (i.rate_card_digest, l.rate_from, l.workspace_class)
+        ON (r.digest, r.since, r.class) = (l.rate_card_digest, l.rate_from, l.workspace_class)
     LEFT JOIN card_rate AS d
-        ON (d.digest, d.since, d.class) = (i.rate_card_digest, l.rate_from, CAST(:default_class AS text))
+        ON (d.digest, d.since, d.class) = (l.rate_card_digest, l.rate_from, CAST(:default_class AS text))
     LEFT JOIN card_price AS p
-        ON (p.digest, p.since, p.currency) = (i.rate_card_digest, l.rate_from, i.currency) AND p.base
+        ON (p.digest, p.since, p.currency) = (l.rate_card_digest, l.rate_from, i.currency) AND p.base
     WHERE {scope}
-      AND i.rate_card_digest IN (SELECT digest FROM card_version)
+      AND l.rate_card_digest IN (SELECT digest FROM card_version)
       AND CASE l.kind
               WHEN 'usage'
               THEN l.credits_per_minute IS DISTINCT FROM coalesce(r.rate, d.rate)
@@ -116,9 +144,10 @@ FROM (
                          AND NOT EXISTS (
                              SELECT FROM card_price AS q
                              WHERE (q.digest, q.since, q.currency, q.price)
-                                 = (i.rate_card_digest, l.rate_from, i.currency, CAST(s ->> 'price' AS numeric))
+                                 = (l.rate_card_digest, l.rate_from, i.currency, CAST(s ->> 'price' AS numeric))
                          )
                    )
+              ELSE false
           END
 ) AS found
 ORDER BY found.key, found.line_no;
@@ -156,16 +185,19 @@ CROSS JOIN LATERAL jsonb_array_elements(t.value) AS step;
 {finding}
 FROM (
     SELECT 'wrong_total' AS kind, i.attribution_id, i.key,
-           'it has ' || i.amount || ' minor units and ' || i.credits || ' credits, but its lines ('
-           || coalesce(t.lines, 0) || ') total ' || coalesce(t.amount, 0) || ' and '
-           || trim_scale(coalesce(t.credits, 0)) AS detail
+           CASE WHEN b.correction > 0 THEN 'its correction ' || b.correction ELSE 'it' END || ' has '
+           || b.amount || ' minor units' || coalesce(' and ' || b.credits || ' credits', '') || ', but its lines ('
+           || coalesce(t.lines, 0) || ') total ' || coalesce(t.amount, 0)
+           || CASE WHEN b.credits IS NULL THEN '' ELSE ' and ' || trim_scale(coalesce(t.credits, 0)) END AS detail
     FROM invoice AS i
+    JOIN {bill} ON b.invoice_id = i.id
     LEFT JOIN (
-        SELECT invoice_id, count(*) AS lines, sum(amount) AS amount, sum(credits) AS credits
-        FROM invoice_line
-        GROUP BY invoice_id
-    ) AS t ON t.invoice_id = i.id
-    WHERE {scope} AND (i.amount, i.credits) IS DISTINCT FROM (coalesce(t.amount, 0), coalesce(t.credits, 0))
+        SELECT invoice_id, correction, count(*) AS lines, sum(amount) AS amount, sum(credits) AS credits
+        FROM {line}
+        GROUP BY invoice_id, correction
+    ) AS t USING (invoice_id, correction)
+    WHERE {scope}
+      AND (b.amount <> coalesce(t.amount, 0) OR b.credits <> coalesce(t.credits, 0))
 ) AS found
 ORDER BY found.key;
 

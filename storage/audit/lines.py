@@ -1,6 +1,7 @@
 """Check that the claims of each invoice line add up to its duration, and that their invoice still holds them.
 
-And that the days of settled invoices are those of their claims and lines.
+And that the days of settled invoices are those of their claims and lines, and the claims of corrected invoices those
+of their bills as corrected.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ async def check(connection: AsyncConnection, given: CheckInput) -> Figures:
         await connection.execute(statement("audit/lines", name), parameters)
     for name in ("create_days", "missing", "claims", "lines", "unsettled", "sums"):
         await connection.execute(statement("audit/days", name), parameters)
+    await connection.execute(statement("audit/corrections", "claims"), parameters)
     row = (await connection.execute(statement("audit/lines", "figures"), parameters)).mappings().one()
     return {name: int(value) for name, value in row.items()}
 

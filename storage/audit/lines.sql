@@ -15,12 +15,22 @@ SELECT c.invoice_id, c.line_no, count(*) AS claims,
                FILTER (WHERE lower(c.during) < coalesce(i.service_start, p.start)),
            interval '0'
        )) * 1000000 AS bigint) AS carried_us
-FROM claim AS c
+FROM ({as_billed}) AS c
 JOIN invoice AS i ON i.id = c.invoice_id
 LEFT JOIN unnest(CAST(:periods AS text[]), CAST(:starts AS timestamptz[])) AS p (name, start)
     ON p.name = i.billing_period
 WHERE {scope}
 GROUP BY c.invoice_id, c.line_no;
+
+-- name: as_billed
+-- The claims, with the time that a correction has cut from those of an invoice that still lives: its lines and days are
+-- those of its report, which never change.
+SELECT invoice_id, line_no, during, quantity FROM claim
+UNION ALL
+SELECT h.invoice_id, h.line_no, h.during, h.quantity
+FROM claim_history AS h
+JOIN invoice AS of_cut ON of_cut.id = h.invoice_id AND of_cut.state NOT IN ({dead})
+WHERE h.reason = 'corrected'
 
 -- name: scope
 (CAST(:period AS text) IS NULL OR i.billing_period = :period)
@@ -123,7 +133,8 @@ FROM (
 ) AS found;
 
 -- name: released
--- A dead invoice has released exactly the usage that it had billed; a live invoice has released nothing.
+-- A dead invoice has released exactly the usage that it had billed, with what corrections had cut before. A live invoice
+-- has released nothing else than that.
 {finding}
 FROM (
     SELECT CASE WHEN dead.is THEN 'history_differs' ELSE 'released_of_live_invoice' END AS kind,
@@ -131,7 +142,7 @@ FROM (
            CASE WHEN dead.is
                 THEN 'line ' || l.line_no || ' billed ' || l.duration_us || ' us, but ' || coalesce(h.duration_us, 0)
                      || ' us were released when the invoice was ' || i.state
-                ELSE 'it is ' || i.state || ', but ' || h.duration_us || ' us of line ' || l.line_no
+                ELSE 'it is ' || i.state || ', but ' || h.uncorrected_us || ' us of line ' || l.line_no
                      || ' were released'
            END AS detail
     FROM invoice AS i
@@ -139,12 +150,14 @@ FROM (
     JOIN invoice_line AS l ON l.invoice_id = i.id AND l.kind = 'usage'
     LEFT JOIN (
         SELECT invoice_id, line_no,
-               CAST(extract(epoch FROM sum(upper(during) - lower(during))) * 1000000 AS bigint) AS duration_us
+               CAST(extract(epoch FROM sum(upper(during) - lower(during))) * 1000000 AS bigint) AS duration_us,
+               CAST(extract(epoch FROM sum(upper(during) - lower(during)) FILTER (WHERE reason <> 'corrected'))
+                    * 1000000 AS bigint) AS uncorrected_us
         FROM claim_history
         GROUP BY invoice_id, line_no
     ) AS h ON (h.invoice_id, h.line_no) = (l.invoice_id, l.line_no)
     WHERE {scope}
-      AND CASE WHEN NOT dead.is THEN h.duration_us IS NOT NULL
+      AND CASE WHEN NOT dead.is THEN h.uncorrected_us IS NOT NULL
                ELSE NOT i.written_off
                     AND coalesce(h.duration_us, 0) <> l.duration_us
                     AND NOT EXISTS (SELECT FROM audit_sum AS s WHERE s.invoice_id = i.id)

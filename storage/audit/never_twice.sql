@@ -109,7 +109,8 @@ WHERE (CAST(:period AS text) IS NULL OR CAST(:period AS text) = ANY (periods)
 ORDER BY instance_id, during;
 
 -- name: billed_twice
--- Usage that was released although its invoice is live or was paid, and that another invoice has claimed.
+-- Usage that was released although its invoice is live or was paid, and that another invoice has claimed. What a
+-- correction has cut was given back.
 INSERT INTO audit_finding (audit_id, check_name, kind, attribution_id, instance_id, invoice_key, detail)
 SELECT CAST(:audit_id AS text), CAST(:check_name AS text), 'billed_twice', i.attribution_id, h.instance_id, i.key,
        'from ' || (to_json(lower(h.during * c.during)) #>> '{}') || ' to '
@@ -122,7 +123,8 @@ JOIN invoice AS i ON i.id = h.invoice_id AND (i.state NOT IN ({dead}) OR i.paid_
 JOIN claim AS c
     ON instance_key(c.instance_id) = instance_key(h.instance_id) AND c.during && h.during AND c.invoice_id <> h.invoice_id
 LEFT JOIN invoice AS j ON j.id = c.invoice_id
-WHERE (CAST(:period AS text) IS NULL OR CAST(:period AS text) IN (i.billing_period, j.billing_period)
+WHERE h.reason <> 'corrected'
+  AND (CAST(:period AS text) IS NULL OR CAST(:period AS text) IN (i.billing_period, j.billing_period)
        OR h.during * c.during && tstzrange(CAST(:start AS timestamptz), CAST(:end AS timestamptz)))
   AND (CAST(:attribution_id AS text) IS NULL OR CAST(:attribution_id AS text) IN (i.attribution_id, j.attribution_id))
 ORDER BY h.instance_id, h.during, i.key;

@@ -70,7 +70,7 @@ ORDER BY found.key;
 -- name: places
 -- Where prices depend on the month, the places that live invoices hold in it are adjacent. If two overlap, the same
 -- free credits, or the same tier, were used twice. Above a gap, too much was charged, unless the gap was freed later:
--- by an invoice that died, or that was amended.
+-- by an invoice that died, or that was amended or corrected.
 {finding}
 FROM (
     WITH concerned AS MATERIALIZED (
@@ -106,7 +106,12 @@ FROM (
            FROM invoice AS i
            JOIN invoice_month AS m ON m.invoice_id = i.id AND m.month = t.month
            WHERE i.attribution_id = t.attribution_id
-           HAVING bool_or(i.revision > 1)
+           HAVING EXISTS (
+                   SELECT FROM correction AS c
+                   JOIN invoice AS corrected ON corrected.id = c.invoice_id
+                   WHERE corrected.attribution_id = t.attribution_id
+               )
+               OR bool_or(i.revision > 1)
                OR range_agg(numrange(m.position, m.position + m.credits)) FILTER (WHERE i.state IN ({dead}))
                   @> numrange(t.free_from, t.position)
        )
@@ -117,10 +122,24 @@ ORDER BY found.key, found.month, found.position;
 {finding}
 FROM (
     SELECT 'month_credits_differ' AS kind, i.attribution_id, i.key,
-           'it bills ' || trim_scale(i.credits) || ' credits, but its places in months total ' || trim_scale(m.credits)
-           AS detail
+           'it bills ' || trim_scale(bill.credits) || ' credits, but its places in months total '
+           || trim_scale(m.credits) AS detail
     FROM invoice AS i
     JOIN (SELECT invoice_id, sum(credits) AS credits FROM invoice_month GROUP BY invoice_id) AS m ON m.invoice_id = i.id
-    WHERE {scope} AND m.credits <> i.credits
+    CROSS JOIN LATERAL (
+        SELECT coalesce(
+            (
+                SELECT coalesce(sum(l.credits), 0)
+                FROM correction AS c
+                LEFT JOIN correction_line AS l ON l.correction_id = c.id
+                WHERE c.invoice_id = i.id
+                GROUP BY c.ordinal
+                ORDER BY c.ordinal DESC
+                LIMIT 1
+            ),
+            i.credits
+        ) AS credits
+    ) AS bill
+    WHERE {scope} AND m.credits <> bill.credits
 ) AS found
 ORDER BY found.key;

@@ -1,10 +1,10 @@
 -- name: of_invoice
--- What each instance has on an invoice, by line; of a dead invoice, what it had.
+-- What each instance has on an invoice, by line, with what a correction has cut; of a dead invoice, what it had.
 WITH part AS (
     SELECT instance_id, line_no, during, quantity FROM claim WHERE invoice_id = :invoice_id
     UNION ALL
     SELECT instance_id, line_no, during, quantity FROM claim_history
-    WHERE invoice_id = :invoice_id AND CAST(:dead AS boolean)
+    WHERE invoice_id = :invoice_id AND (reason = 'corrected' OR CAST(:dead AS boolean))
 ),
 shown AS (
     SELECT DISTINCT instance_id, line_no

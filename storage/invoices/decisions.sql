@@ -43,12 +43,15 @@ SET void_requested_at = NULL, void_requested_by = NULL, void_reason = NULL, writ
 WHERE id = :id;
 
 -- name: write_off
--- The dead invoice claims its released usage again, except what other invoices have claimed since.
+-- The dead invoice claims its released usage again, except what other invoices have claimed since. Time that a
+-- correction had cut was no longer on it.
 WITH history AS (
-    SELECT invoice_id, line_no, instance_id, during, quantity FROM claim_history WHERE invoice_id = :id
+    SELECT invoice_id, line_no, instance_id, during, quantity, billed_during
+    FROM claim_history
+    WHERE invoice_id = :id AND reason <> 'corrected'
 ),
 free AS (
-    SELECT h.invoice_id, h.line_no, h.instance_id, piece.during, h.quantity
+    SELECT h.invoice_id, h.line_no, h.instance_id, piece.during, h.quantity, h.billed_during
     FROM history AS h
     CROSS JOIN LATERAL unnest(
         tstzmultirange(h.during)
@@ -58,8 +61,8 @@ free AS (
     ) AS piece (during)
 ),
 again AS (
-    INSERT INTO claim (invoice_id, line_no, instance_id, during, quantity)
-    SELECT invoice_id, line_no, instance_id, during, quantity FROM free ORDER BY instance_id, during
+    INSERT INTO claim (invoice_id, line_no, instance_id, during, quantity, billed_during)
+    SELECT invoice_id, line_no, instance_id, during, quantity, billed_during FROM free ORDER BY instance_id, during
     RETURNING instance_id
 )
 UPDATE invoice SET written_off = true, updated_at = now() WHERE id = :id

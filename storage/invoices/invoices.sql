@@ -31,9 +31,7 @@ SELECT {columns}, CAST(xmin AS text) AS version,
        CASE WHEN state IN ({open}) THEN (
            SELECT CAST(json_agg(line) AS text)
            FROM (
-               {sums_by_line}
-               LEFT JOIN claim AS c ON (c.invoice_id, c.line_no) = (l.invoice_id, l.line_no)
-               {by_line}
+               {claims_by_line}
            ) AS line
        ) END AS claimed
 FROM invoice
@@ -177,8 +175,17 @@ WHERE attribution_id = :attribution_id
   AND state IN ({open});
 
 -- name: claims_by_line
+-- As they were billed: with the time that a correction has cut from them, which `during` of the rest leaves out.
 {sums_by_line}
-LEFT JOIN claim AS c ON (c.invoice_id, c.line_no) = (l.invoice_id, l.line_no)
+LEFT JOIN (
+    SELECT line_no, instance_id, during, quantity, billed_during
+    FROM claim
+    WHERE invoice_id = (SELECT id FROM invoice WHERE key = :key)
+    UNION ALL
+    SELECT line_no, instance_id, during, quantity, billed_during
+    FROM claim_history
+    WHERE invoice_id = (SELECT id FROM invoice WHERE key = :key) AND reason = 'corrected'
+) AS c ON c.line_no = l.line_no
 {by_line};
 
 -- name: released_by_line
@@ -191,7 +198,7 @@ SELECT l.line_no,
        CAST(extract(epoch FROM coalesce(sum(upper(c.during) - lower(c.during)), interval '0')) * 1000000
             AS bigint) AS duration_us,
        coalesce(sum(extract(epoch FROM upper(c.during) - lower(c.during)) * 1000000 * c.quantity), 0) AS quantity_us,
-       count(c.instance_id) AS claims
+       count(c.instance_id) FILTER (WHERE c.billed_during IS NULL OR lower(c.during) = lower(c.billed_during)) AS claims
 FROM invoice AS i
 JOIN invoice_line AS l ON l.invoice_id = i.id
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,14 +24,19 @@ class ReportedInstances:
     examples: list[str]
 
 
-def claims_for_report(db: Database, key: str, *, released: bool = False) -> AsyncGenerator[ReportClaim, None]:
+async def claims_for_report(db: Database, key: str, *, released: bool = False) -> AsyncGenerator[ReportClaim, None]:
     """Stream the invoice's live claims, or those `released`, as its report lists them, in the report's order."""
-    return _stream(db, "released_for_report" if released else "claims_for_report", {"key": key})
+    async with db.transaction(read_only=True) as connection:
+        ids = (await connection.execute(statement("reports/claims", "ids"), {"key": key})).scalars().all()
+    name = "released_for_report" if released else "claims_for_report"
+    async with aclosing(_stream(db, name, {"ids": ids})) as claims:
+        async for claim in claims:
+            yield claim
 
 
 def claims_of(db: Database, invoice_id: int) -> AsyncGenerator[ReportClaim, None]:
     """Stream the invoice's claims, live and released, in its report's order, without the instances' descriptions."""
-    return _stream(db, "claims_of", {"id": invoice_id})
+    return _stream(db, "claims_of", {"ids": [invoice_id]})
 
 
 async def _stream(db: Database, name: str, parameters: dict[str, Any]) -> AsyncGenerator[ReportClaim, None]:
@@ -46,6 +52,6 @@ async def instances_of_report(db: Database, invoice_id: int, *, released: bool) 
     """Count the instances of the invoice's live claims, or of those `released`."""
     async with db.transaction(read_only=True) as connection:
         found = await connection.execute(
-            statement("reports/claims", "instances_of_report"), {"id": invoice_id, "released": released}
+            statement("reports/claims", "instances_of_report"), {"ids": [invoice_id], "released": released}
         )
         return record(ReportedInstances, found.one())

@@ -1,21 +1,46 @@
+-- Claims as they were billed. A correction leaves the invoice's report as it is, but cuts time from claims and splits
+-- them: each piece that is left, and each that was cut, names the whole stretch that was billed. Together they are that
+-- stretch, so one of them starts where it does.
+
+-- name: as_billed
+SELECT {stretch}
+FROM claim
+WHERE {of_invoices}
+UNION ALL
+SELECT {stretch}
+FROM claim_history
+WHERE {of_invoices} AND reason = 'corrected'
+
+-- name: as_released
+SELECT {stretch}
+FROM claim_history
+WHERE {of_invoices}
+
+-- name: stretch
+invoice_id, line_no, instance_id, coalesce(billed_during, during) AS during, quantity
+
+-- name: of_invoices
+invoice_id = ANY (CAST(:ids AS bigint[])) AND (billed_during IS NULL OR lower(during) = lower(billed_during))
+
+-- name: ids
+SELECT id FROM invoice WHERE key = :key;
+
 -- name: claims_for_report
 {reported}
-JOIN claim AS c ON c.invoice_id = i.id
+FROM ({as_billed}) AS c
 {in_order};
 
 -- name: released_for_report
 {reported}
-JOIN claim_history AS c ON c.invoice_id = i.id
+FROM ({as_released}) AS c
 {in_order};
 
 -- name: reported
 SELECT c.line_no, c.instance_id, w.workspace_id, w.project_id, lower(c.during) AS start,
        upper(c.during) AS "end", c.quantity
-FROM invoice AS i
 
 -- name: in_order
 LEFT JOIN workspace_instance AS w ON w.id = c.instance_id
-WHERE i.key = :key
 ORDER BY c.instance_id, lower(c.during)
 
 -- name: claims_of
@@ -23,9 +48,11 @@ ORDER BY c.instance_id, lower(c.during)
 SELECT line_no, instance_id, NULL AS workspace_id, NULL AS project_id, lower(during) AS start,
        upper(during) AS "end", quantity
 FROM (
-    SELECT line_no, instance_id, during, quantity FROM claim WHERE invoice_id = :id
+    {as_billed}
     UNION ALL
-    SELECT line_no, instance_id, during, quantity FROM claim_history WHERE invoice_id = :id
+    SELECT r.*
+    FROM ({as_released}) AS r
+    WHERE EXISTS (SELECT FROM invoice AS i WHERE i.id = r.invoice_id AND i.state IN ({dead}))
 ) AS claims
 ORDER BY instance_id, lower(during);
 
@@ -35,8 +62,8 @@ SELECT count(*) AS instances,
        count(*) FILTER (WHERE w.id IS NULL) AS missing,
        (coalesce(array_agg(c.instance_id ORDER BY c.instance_id) FILTER (WHERE w.id IS NULL), '{}'))[1:5] AS examples
 FROM (
-    SELECT DISTINCT instance_id FROM claim WHERE invoice_id = :id AND NOT CAST(:released AS boolean)
+    SELECT b.instance_id FROM ({as_billed}) AS b WHERE NOT CAST(:released AS boolean)
     UNION
-    SELECT DISTINCT instance_id FROM claim_history WHERE invoice_id = :id AND CAST(:released AS boolean)
+    SELECT r.instance_id FROM ({as_released}) AS r WHERE CAST(:released AS boolean)
 ) AS c
 LEFT JOIN workspace_instance AS w ON w.id = c.instance_id;

@@ -1,11 +1,11 @@
 -- name: content
 {pieces}
-          FROM claim AS c
+          FROM ({reports/claims.as_billed}) AS c
 {of_invoices};
 
 -- name: released_content
 {pieces}
-          FROM claim_history AS c
+          FROM ({reports/claims.as_released}) AS c
 {of_invoices};
 
 -- name: pieces
@@ -33,7 +33,6 @@ FROM (
           LEFT JOIN LATERAL (
               SELECT workspace_id, project_id FROM workspace_instance WHERE id = c.instance_id OFFSET 0
           ) AS w ON true
-    WHERE c.invoice_id = ANY (CAST(:ids AS bigint[]))
     WINDOW in_order AS (PARTITION BY c.invoice_id ORDER BY c.instance_id, lower(c.during))
 ) AS numbered
 GROUP BY invoice_id, claims, (number - 1) / 200

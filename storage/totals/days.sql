@@ -10,8 +10,16 @@ piece AS (
     FROM (
         SELECT invoice_id, line_no, quantity,
                lower(during) AT TIME ZONE 'UTC' AS since, upper(during) AT TIME ZONE 'UTC' AS until
-        FROM claim
-        WHERE invoice_id IN (SELECT id FROM settled)
+        FROM (
+            SELECT invoice_id, line_no, quantity, during
+            FROM claim
+            WHERE invoice_id IN (SELECT id FROM settled)
+            UNION ALL
+            -- A correction can come before the days: they are those of what was billed.
+            SELECT invoice_id, line_no, quantity, during
+            FROM claim_history
+            WHERE invoice_id IN (SELECT id FROM settled) AND reason = 'corrected'
+        ) AS billed
     ) AS c
     CROSS JOIN LATERAL generate_series(
         date_trunc('day', c.since), c.until - interval '1 microsecond', interval '1 day'
