@@ -95,7 +95,7 @@ FROM (
             WHERE p.credit_note_id = n.id
         ) AS on_adjustments
         WHERE n.invoice_id = last.invoice_id
-          AND n.state IN ('requested', 'issued')
+          AND n.state IN ({live_credits})
           AND n.requested_at <= last.recorded_at
     ) AS credited
     CROSS JOIN LATERAL (
@@ -104,7 +104,7 @@ FROM (
         JOIN credit_note AS n ON n.invoice_id = h.charged_on
         JOIN credit_note_line AS p ON (p.credit_note_id, p.line_no) = (n.id, h.line_no)
         WHERE h.invoice_id = last.invoice_id
-          AND n.state IN ('requested', 'issued')
+          AND n.state IN ({live_credits})
           AND n.requested_at <= last.recorded_at
     ) AS credited_elsewhere
     WHERE billed.amount + charged.amount - credited.amount - credited_elsewhere.amount <> last.amount

@@ -1,9 +1,10 @@
 -- name: release_claims
 WITH released AS (
-    DELETE FROM claim WHERE invoice_id = :id RETURNING invoice_id, line_no, instance_id, during, quantity
+    DELETE FROM claim WHERE invoice_id = :id
+    RETURNING invoice_id, line_no, instance_id, during, quantity, billed_during
 )
-INSERT INTO claim_history (invoice_id, line_no, instance_id, during, quantity, reason)
-SELECT invoice_id, line_no, instance_id, during, quantity, :reason FROM released;
+INSERT INTO claim_history (invoice_id, line_no, instance_id, during, quantity, billed_during, reason)
+SELECT invoice_id, line_no, instance_id, during, quantity, billed_during, :reason FROM released;
 
 -- name: forget_history
 DELETE FROM claim_history WHERE invoice_id = :id;
