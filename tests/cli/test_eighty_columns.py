@@ -55,6 +55,7 @@ COMMANDS: tuple[str, ...] = (
     *(f"accounts policy {UUID}", "db current", "db history", "db upgrade", "schedule list", "schedule set"),
     *("schedule pause --note month", "schedule resume", "audit --period 2022-05", "audit --last --period 2022-05"),
     *(f"invoices credit {UUID_KEY} --amount 0,50 --reason outage --dry-run", f"invoices retry {BAD_KEY} --wait 0.1"),
+    *(f"invoices correct {UUID_KEY} --dry-run", "invoices correct --all --period 2022-05 --dry-run"),
     *(f"invoices credit {UUID_KEY} --amount 0.50 --reason outage --yes", "invoices retry --all --dry-run"),
     *("export 2022-05 --to may.xlsx", "export 2022-05 --format csv --sheets check"),
     *("report show {report}", "report export {report} --format csv", "report rebuild {report}"),
