@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
+from billing.audit.checks import AuditScope
 from billing.errors import InputError, MismatchError
 from billing.invoice.credit_notes import CreditDestination, CreditKind, CreditNoteState, CreditOrder
 from billing.invoice.key import CreditNoteKey
 from billing.invoice.states import InvoiceState
+from storage.audit.runs import begin_audit
+from storage.audit.stripe import StagedCreditNote, differing_credit_notes, stage_credit_notes
 from storage.claims.claims import claim_page
 from storage.invoices import credit_notes as store
 from storage.invoices import credit_states
@@ -249,3 +252,22 @@ async def test_two_in_stripe_of_one_key_are_both_reported_and_a_lost_row_comes_b
             "cn_2": "cn_2",
             "cn_3": "cn_3",
         }
+
+
+async def test_the_audit_compares_the_totals_with_tax(db: Database, invoice: str) -> None:
+    note, before = await credit(db, of_line(2)), await credit(db, of_amount(100))
+    await credit_states.record_issued(db, note.key, "cn_1", may(33), 3456)
+    await credit_states.record_issued(db, before.key, "cn_2", may(33))  # before totals were recorded
+    await begin_audit(db, "totals", AuditScope(), timedelta(days=1))
+
+    async def differing(total: int) -> list[tuple[int | None, int | None]]:
+        staged = [
+            StagedCreditNote("cn_1", "in_1", note.key, 2880, voided=False, total=total),
+            StagedCreditNote("cn_2", "in_1", before.key, 100, voided=False, total=120),
+        ]
+        await stage_credit_notes(db, "totals", staged)
+        found = await differing_credit_notes(db, "totals", AuditScope(), limit=10)
+        return [(each.our_total, each.their_total) for each in found]
+
+    assert await differing(3456) == []
+    assert await differing(3457) == [(3456, 3457)]
