@@ -29,7 +29,6 @@ async def team(system: System, perdure: Perdure, tmp_path: Path, request: pytest
 
 @pytest.mark.waits
 async def test_an_invoice_is_corrected_once_and_says_how(system: System, perdure: Perdure, team: str) -> None:
-    system.audited = False
     key = f"2022-05/{team}/period"
     await system.add_instance(f"{team}-1", team, "2022-05-03", "2022-05-06")
     await system.run_period()
@@ -69,7 +68,6 @@ async def test_an_invoice_is_corrected_once_and_says_how(system: System, perdure
 
 @pytest.mark.waits
 async def test_all_misbilled_invoices_of_a_period_are_corrected(system: System, perdure: Perdure, team: str) -> None:
-    system.audited = False
     other = f"{team}-b"
     await system.add_account(other, ("2022-05-01", None))
     for each in (team, other):
