@@ -11,7 +11,7 @@ from billing.periods import BillingPeriod
 from billing.report.canonical import format_decimal
 from starter.words.next_run import next_run, sentence
 from starter.words.times import when
-from storage.usage.explain import ClaimedOn, ExplainedInterval, Explanation
+from storage.usage.explain import ClaimedOn, ExplainedInterval, Explanation, ReleasedClaim
 from storage.usage.standing import AccountStanding, SubscriptionWindow
 
 FATES = {
@@ -73,6 +73,26 @@ def why(found: Explanation, interval: ExplainedInterval, period_start: datetime 
             return f"The rate card's first rate starts at {when(found.first_rate)}."
         case _:
             return f"Covered by a subscription, but on no invoice. {_unbilled(found, interval, zone)}"
+
+
+def released(claim: ReleasedClaim) -> str:
+    """Return why an invoice no longer has the time."""
+    return claim.reason if claim.correction is None else f"cut by correction {claim.correction}"
+
+
+def again(claim: ReleasedClaim) -> str:
+    """Return where time that was cut is billed again, "" if nowhere."""
+    return f"; billed again on {', '.join(claim.billed_again_on)}" if claim.billed_again_on else ""
+
+
+def corrected_to(on: ClaimedOn) -> str:
+    """Return what a correction priced the interval as, "" if it is as billed."""
+    parts = []
+    if on.corrected_class is not None:
+        parts.append(f"class {on.corrected_class}")
+    if on.corrected_quantity is not None:
+        parts.append(f"quantity {format_decimal(on.corrected_quantity)}")
+    return f", corrected to {' and '.join(parts)}" if parts else ""
 
 
 def _invoiced(on: ClaimedOn, interval: ExplainedInterval, period_start: datetime | None) -> str:

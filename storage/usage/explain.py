@@ -29,6 +29,7 @@ class ClaimedOn:
     """The invoice line that an interval is on. `credits`: those of the interval, rounded separately.
 
     `service_start`: the start of the cycle that the invoice bills, None if it bills its period from the start.
+    `corrected_class` and `corrected_quantity`: what a correction priced it as, None if as billed.
     """
 
     invoice_id: int
@@ -47,6 +48,8 @@ class ClaimedOn:
     rated_as_default: bool
     quantity: Decimal
     credits: Decimal
+    corrected_class: str | None
+    corrected_quantity: Decimal | None
 
 
 @dataclass(frozen=True)
@@ -72,12 +75,17 @@ class ExplainedInterval(ClosedInterval):
 
 @dataclass(frozen=True)
 class ReleasedClaim(ClosedInterval):
-    """A claim of an invoice that was voided or deleted."""
+    """A claim of an invoice that was voided or deleted, or time that the `correction` of that number cut from a claim.
+
+    `billed_again_on`: the invoices that have the time that was cut.
+    """
 
     invoice_key: str
     line_no: int
     released_at: datetime
     reason: str
+    correction: int | None
+    billed_again_on: list[str]
 
 
 @dataclass(frozen=True)
@@ -235,7 +243,7 @@ def _interval(row: Row[Any]) -> ExplainedInterval:
 def _misbilled(row: Row[Any]) -> tuple[str, ...]:
     compared = {
         "account": (row.invoice_account, row.segment_account),
-        "class": (row.line_class, row.segment_class),
-        "quantity": (row.quantity, row.segment_quantity),
+        "class": (row.corrected_class or row.line_class, row.segment_class),
+        "quantity": (row.corrected_quantity or row.quantity, row.segment_quantity),
     }
     return tuple(name for name, (billed, ran) in compared.items() if billed != ran)

@@ -57,7 +57,7 @@ segment AS MATERIALIZED (
     ) AS silent
 ),
 claimed AS MATERIALIZED (
-    SELECT c.instance_id, c.invoice_id, c.line_no, c.during, c.quantity,
+    SELECT c.instance_id, c.invoice_id, c.line_no, c.during, c.quantity, c.corrected_class, c.corrected_quantity,
            CASE WHEN i.state IN ({dead}) THEN 'written_off'
                 WHEN i.state IN ({billed}) THEN 'billed'
                 ELSE 'open'
@@ -80,14 +80,16 @@ ran AS (
 ),
 fates AS (
     SELECT claimed.instance_id, segment.since, true AS ran, claimed.fate, claimed.invoice_id, claimed.line_no,
-           claimed.quantity, tstzmultirange(claimed.during) * segment.runtime AS during
+           claimed.quantity, claimed.corrected_class, claimed.corrected_quantity,
+           tstzmultirange(claimed.during) * segment.runtime AS during
     FROM claimed JOIN segment USING (instance_id)
     UNION ALL
     SELECT claimed.instance_id, NULL, false, claimed.fate, claimed.invoice_id, claimed.line_no, claimed.quantity,
+           claimed.corrected_class, claimed.corrected_quantity,
            tstzmultirange(claimed.during) - coalesce(ran.runtime, '{}'::tstzmultirange)
     FROM claimed LEFT JOIN ran USING (instance_id)
     UNION ALL
-    SELECT rest.instance_id, rest.since, true, found.fate, NULL, NULL, rest.quantity, found.during
+    SELECT rest.instance_id, rest.since, true, found.fate, NULL, NULL, rest.quantity, NULL, NULL, found.during
     FROM rest
     CROSS JOIN LATERAL (
         SELECT 'invalid' AS fate, rest.unclaimed AS during WHERE rest.invalid IS NOT NULL
@@ -113,7 +115,8 @@ fates AS (
     WHERE NOT isempty(rest.unclaimed)  -- of most instances nothing is left, and eight times nothing takes time
 ),
 pieces AS (
-    SELECT fates.instance_id, fates.since, fates.ran, fates.fate, fates.invoice_id, fates.line_no, fates.quantity, piece
+    SELECT fates.instance_id, fates.since, fates.ran, fates.fate, fates.invoice_id, fates.line_no, fates.quantity,
+           fates.corrected_class, fates.corrected_quantity, piece
     FROM fates CROSS JOIN LATERAL unnest(fates.during) AS piece
 )
 
@@ -134,7 +137,7 @@ SELECT w.id AS instance_id, w.attribution_id, coalesce(nullif(w.workspace_class,
        ) AS runtime_us,
        pieces.ran, pieces.fate, lower(pieces.piece) AS "start", upper(pieces.piece) AS "end",
        CAST(extract(epoch FROM upper(pieces.piece) - lower(pieces.piece)) * 1000000 AS bigint) AS duration_us,
-       pieces.quantity, segment.invalid, segment.attribution_id AS segment_account,
+       pieces.quantity, pieces.corrected_class, pieces.corrected_quantity, segment.invalid, segment.attribution_id AS segment_account,
        segment.workspace_class AS segment_class, segment.quantity AS segment_quantity,
        i.id AS invoice_id, i.key AS invoice_key, i.state AS invoice_state, i.reason AS invoice_reason,
        i.attribution_id AS invoice_account, i.billing_period, i.service_start, i.stripe_invoice_id, i.currency,
@@ -232,24 +235,35 @@ SELECT own.currency,
 FROM (SELECT DISTINCT currency FROM subscription WHERE attribution_id = :attribution_id) AS own;
 
 -- name: invoice_intervals
--- The claims of an invoice; of a dead invoice, its released claims too.
+-- The claims of an invoice, with what corrections have cut from them; of a dead invoice, its released claims too.
 SELECT during_of.instance_id, during_of.line_no, lower(during_of.during) AS "start", upper(during_of.during) AS "end",
        CAST(extract(epoch FROM upper(during_of.during) - lower(during_of.during)) * 1000000 AS bigint) AS duration_us,
-       during_of.quantity, during_of.released_at
+       during_of.quantity, during_of.released_at, during_of.cut
 FROM (
-    SELECT instance_id, line_no, during, quantity, CAST(NULL AS timestamptz) AS released_at
+    SELECT instance_id, line_no, during, quantity, CAST(NULL AS timestamptz) AS released_at, false AS cut
     FROM claim
     WHERE invoice_id = :invoice_id
     UNION ALL
-    SELECT instance_id, line_no, during, quantity, released_at
+    SELECT instance_id, line_no, during, quantity, released_at, reason = 'corrected'
     FROM claim_history
-    WHERE invoice_id = :invoice_id AND CAST(:dead AS boolean)
+    WHERE invoice_id = :invoice_id AND (reason = 'corrected' OR CAST(:dead AS boolean))
 ) AS during_of
 ORDER BY line_no, "start", instance_id, released_at;
 
 -- name: released
-SELECT i.key AS invoice_key, h.line_no, lower(h.during) AS "start", upper(h.during) AS "end", h.released_at, h.reason
+-- `billed_again_on`: the invoices that have what a correction cut.
+SELECT i.key AS invoice_key, h.line_no, lower(h.during) AS "start", upper(h.during) AS "end", h.released_at, h.reason,
+       correction.ordinal AS correction,
+       ARRAY(
+           SELECT DISTINCT j.key
+           FROM claim AS c
+           JOIN invoice AS j ON j.id = c.invoice_id
+           WHERE instance_key(c.instance_id) = instance_key(h.instance_id) AND c.during && h.during
+             AND correction.id IS NOT NULL
+           ORDER BY j.key
+       ) AS billed_again_on
 FROM claim_history AS h
 JOIN invoice AS i ON i.id = h.invoice_id
+LEFT JOIN correction ON correction.id = h.correction_id
 WHERE h.instance_id = :instance_id
 ORDER BY lower(h.during), h.released_at, h.id;

@@ -22,13 +22,17 @@ from storage.usage.explain import judging
 
 @dataclass(frozen=True)
 class InvoicedInterval(ClosedInterval):
-    """A part of an instance's runtime on a line. `released_at`: when it was released, None if the claim is live."""
+    """A part of an instance's runtime on a line. `released_at`: when it was released, None if the claim is live.
+
+    `cut`: by a correction.
+    """
 
     instance_id: str
     line_no: int
     duration_us: int
     quantity: Decimal
     released_at: datetime | None
+    cut: bool
 
 
 @dataclass(frozen=True)

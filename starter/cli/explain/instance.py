@@ -16,7 +16,7 @@ from settings import Settings
 from starter.cli import output
 from starter.cli.explain.timeline import timeline
 from starter.cli.invoices.credit_document import credit_note_document, sentence
-from starter.words.fates import FATES, INVALID, why
+from starter.words.fates import FATES, INVALID, again, corrected_to, released, why
 from starter.words.names import named
 from starter.words.next_run import run_of, runs
 from storage.invoices import credit_notes
@@ -107,6 +107,8 @@ def _document(found: Explanation, name: str | None, notes: list[CreditNoteRecord
                 "line_no": claim.line_no,
                 "released_at": format_instant(claim.released_at),
                 "reason": claim.reason,
+                "correction": claim.correction,
+                "billed_again_on": claim.billed_again_on,
             }
             for claim in found.released
         ],
@@ -140,6 +142,8 @@ def _interval(
         "price_per_credit": on and format_decimal(on.price_per_credit),
         "currency": on and on.currency,
         "credits": on and format_credits(on.credits),
+        "corrected_class": on and on.corrected_class,
+        "corrected_quantity": format_decimal(on.corrected_quantity) if on and on.corrected_quantity else None,
         "credit_notes": [note.key for note in _touching(found, on, notes)] if on else [],
     }
 
@@ -166,7 +170,7 @@ def _print(found: Explanation, name: str | None, notes: list[CreditNoteRecord], 
     for claim in found.released:
         output.say(
             f"Was on {claim.invoice_key}, line {claim.line_no}, from {output.when(claim.start)} to "
-            f"{output.when(claim.end)}: {claim.reason} at {output.when(claim.released_at)}."
+            f"{output.when(claim.end)}: {released(claim)} at {output.when(claim.released_at)}{again(claim)}."
         )
     for note in _touched(found, notes):
         output.say(f"Credit note {note.key}: {sentence(note)}")
@@ -217,4 +221,4 @@ def _print_intervals(
         credited = ", credited in part or in full" if live else ""
         ran = f"class {on.workspace_class}{_times(on.quantity)}: {on.credits:,f} credits"
         output.say(f"     {on.invoice_key}, line {on.line_no} ({on.invoice_state}{credited})")
-        output.say(f"     {ran}")
+        output.say(f"     {ran}{corrected_to(on)}")

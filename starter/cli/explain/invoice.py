@@ -127,7 +127,7 @@ def _credits(quantity_us: Decimal, rate: Decimal | None) -> str | None:
 
 def _remark(each: InvoicedInterval, period_start: datetime) -> str | None:
     if each.released_at:
-        return f"released at {output.when(each.released_at)}"
+        return f"{'cut' if each.cut else 'released'} at {output.when(each.released_at)}"
     carried = _carried_us(each, period_start)
     whole = "carried over" if carried == each.duration_us else f"{output.clock(carried)} carried over"
     return whole if carried else None
@@ -176,4 +176,5 @@ def _interval(each: InvoicedInterval, period_start: datetime) -> dict[str, Any]:
         "quantity": format_decimal(each.quantity),
         "carried_us": _carried_us(each, period_start),
         "released_at": output.json_instant(each.released_at),
+        "cut": each.cut,
     }

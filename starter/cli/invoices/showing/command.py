@@ -17,10 +17,12 @@ from starter.cli.database import open_database
 from starter.cli.decided import decision_document
 from starter.cli.invoices.document import invoice_document
 from starter.cli.invoices.find import find_invoice, listed_invoices
+from starter.cli.invoices.showing.corrections import correction_document, print_corrections
 from starter.cli.invoices.showing.printing import print_decisions, print_invoice
 from starter.cli.steps.asking import failing_or_nothing
 from starter.cli.steps.words import StepGroup, documents, sentence
 from starter.links import Link, hosted_page, links, stripe_url, workflow_url
+from storage.corrections.reading import corrections_of
 from storage.lookup.account import decisions_of_invoice
 from storage.lookup.hosted import hosted_url
 from storage.postgres.database import Database
@@ -45,6 +47,7 @@ async def show(
     async with open_database(settings) as db:
         record = await find_invoice(db, key, parts=True)
         (listed,) = await listed_invoices(db, [record])
+        corrections = (await corrections_of(db, [record.id])).get(record.id, [])
         decisions = await decisions_of_invoice(db, record.key)
         elsewhere = await _links(db, settings, record)
     failing = await _failing(record)
@@ -52,6 +55,7 @@ async def show(
         output.print_json(
             {
                 **invoice_document(*listed),
+                "corrections": [correction_document(each) for each in corrections],
                 "decisions": [decision_document(each) for each in decisions],
                 "links": {link.name.lower().replace(" ", "_"): link.url for link in elsewhere},
                 "failing": documents(failing),
@@ -59,6 +63,7 @@ async def show(
         )
         return
     print_invoice(*listed)
+    print_corrections(record, corrections)
     print_decisions(decisions)
     for link in elsewhere:
         output.say_link(link.name, link.url)
