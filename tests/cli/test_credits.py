@@ -186,6 +186,8 @@ def _is_explained_as_billed(document: dict[str, Any], invoice: InvoiceRecord) ->
         "price_per_credit": "0.036",
         "currency": "usd",
         "credits": "240.000000",
+        "corrected_class": None,
+        "corrected_quantity": None,
         "credit_notes": [keys["i-1"], keys[None]],
     }
     assert {name: document[name] for name in ("instance_id", "attribution_id", "workspace_class", "runtime_us")} == {
