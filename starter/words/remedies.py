@@ -165,7 +165,8 @@ REMEDIES: Mapping[Kind, str] = {
     ),
     Kind.ADJUSTMENT_DIFFERS: (
         "Compare `perdure invoices show KEY` with the corrected invoice: one of them charges what the other does not. "
-        "Credit or charge the difference in Stripe. Cause: rows changed by hand, or a bug in Perdure."
+        "If the corrected invoice was voided since, `perdure invoices correct KEY` credits what is still charged for "
+        "it. Otherwise credit or charge the difference in Stripe. Cause: rows changed by hand, or a bug in Perdure."
     ),
     # reports
     Kind.REPORT_MISSING: (

@@ -148,6 +148,22 @@ FROM (
     JOIN correction AS c ON c.id = a.correction_id
     JOIN invoice AS i ON i.id = c.invoice_id
     WHERE {scope} AND i.state IN ({dead}) AND a.state = 'waiting'
+    UNION ALL
+    SELECT 'adjustment_differs', i.attribution_id, i.key,
+           'it is ' || i.state || ', but ' || a.amount - credited.amount || ' minor units of the adjustment of ' || c.key
+           || ' are still charged on ' || charging.key
+    FROM adjustment AS a
+    JOIN correction AS c ON c.id = a.correction_id
+    JOIN invoice AS i ON i.id = c.invoice_id
+    JOIN invoice AS charging ON charging.id = a.invoice_id
+    JOIN invoice_line AS l ON (l.invoice_id, l.correction_key) = (charging.id, c.key)
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(p.amount), 0) AS amount
+        FROM credit_note AS n
+        JOIN credit_note_line AS p ON p.credit_note_id = n.id
+        WHERE (n.invoice_id, p.line_no) = (l.invoice_id, l.line_no) AND n.state IN ({live_credits})
+    ) AS credited
+    WHERE {scope} AND i.state IN ({dead}) AND charging.state NOT IN ({dead}) AND a.amount > credited.amount
     ORDER BY key, detail
 ) AS found;
 

@@ -9,12 +9,14 @@ from storage.usage.misbilled import misbilled_usage
 
 
 async def correction_candidates(db: Database, charged_kinds: frozenset[WindowKind], period: str) -> list[str]:
-    """Return the keys of the period's invoices with misbilled usage, and of those that share a month's places with one.
+    """Return the keys of the period's invoices with misbilled usage, and of those that share a month's places with one,
+    and of the dead ones whose corrections are still charged elsewhere.
 
     `charged_kinds`: the kinds of windows that the deployment charges. In the order of the keys.
     """
     misbilled = await misbilled_usage(db, charged_kinds=charged_kinds, period=period)
     keys = sorted({each.invoice_key for each in misbilled})
     async with db.transaction(read_only=True) as connection:
-        found = await connection.execute(statement("corrections/candidates", "sharing"), {"keys": keys})
+        given = {"keys": keys, "period": period}
+        found = await connection.execute(statement("corrections/candidates", "sharing"), given)
         return list(found.scalars())

@@ -12,4 +12,19 @@ WHERE i.state NOT IN ({dead})
         AND other.attribution_id = i.attribution_id
         AND own.invoice_id = i.id
   ))
-ORDER BY i.key;
+UNION
+-- The dead ones of the period whose corrections are still charged elsewhere.
+SELECT i.key
+FROM invoice AS i
+JOIN correction AS c ON c.invoice_id = i.id
+JOIN adjustment AS a ON a.correction_id = c.id AND a.state = 'charged'
+JOIN invoice_line AS l ON (l.invoice_id, l.correction_key) = (a.invoice_id, c.key)
+WHERE i.billing_period = :period
+  AND i.state IN ({dead})
+  AND a.amount > (
+      SELECT coalesce(sum(p.amount), 0)
+      FROM credit_note AS n
+      JOIN credit_note_line AS p ON p.credit_note_id = n.id
+      WHERE (n.invoice_id, p.line_no) = (l.invoice_id, l.line_no) AND n.state IN ({live_credits})
+  )
+ORDER BY key;

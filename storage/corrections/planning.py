@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.assessment.assessment import ClaimScope
-from billing.assessment.lines import Rated, UsageLine, included_by_place, rate
+from billing.assessment.lines import NOTHING_RATED, Rated, UsageLine, included_by_place, rate
 from billing.assessment.slices import usage_parameters
 from billing.assessment.unknown import describe_unknown, unknown_usage
 from billing.correction.net import BilledLine, ChargedAdjustment, Owed, offset_net
@@ -18,6 +18,7 @@ from billing.correction.plan import ChangedUsage, CorrectionPlan
 from billing.errors import InputError, PricingError
 from billing.invoice.credit_notes import check_correctable
 from billing.invoice.policy import UnknownClass
+from billing.invoice.states import DEAD
 from billing.pricing.rate_card import described_rate_card
 from billing.pricing.rating import DEFAULT_CLASS, RateCard
 from storage.claims.assessing import places_of_others, read_account
@@ -65,6 +66,8 @@ async def plan_correction(
 ) -> tuple[LockedInvoice, CorrectionPlan]:
     """Plan the correction of an invoice, under its lock unless it is a preview. The caller has locked its account.
 
+    A dead invoice owes nothing: what earlier corrections of it charge on others is credited there.
+
     Raises:
         InputError: the invoice is unknown, cannot be corrected or priced, or what is to be credited is not left.
         BlockedInvoiceError: the invoice waits for a person.
@@ -73,10 +76,13 @@ async def plan_correction(
     if invoice is None:
         raise InputError(f"there is no invoice {key!r}: `perdure invoices list` shows their keys")
     billed = await _billed(connection, invoice.id, lock=lock)
-    check_correctable(key, invoice.state, is_voiding=billed.is_voiding)
-    card = present or _own_card(key, billed)
     owed = await _owed(connection, invoice.id, billed.waiting)
-    rated = await _rated(connection, invoice, key, replace(scope, currency=invoice.currency), card, owed)
+    card = present or _own_card(key, billed)
+    if invoice.state in DEAD and any(each.left for each in owed.charged):
+        owed, rated = replace(owed, lines=(), left=0), NOTHING_RATED
+    else:
+        check_correctable(key, invoice.state, is_voiding=billed.is_voiding)
+        rated = await _rated(connection, invoice, key, replace(scope, currency=invoice.currency), card, owed)
     changes = await connection.execute(statement("corrections/planning", "changes"), claimed_by(invoice, scope))
     plan = CorrectionPlan(
         invoice_id=invoice.id,

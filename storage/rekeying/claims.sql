@@ -24,7 +24,8 @@ LOCK TABLE claim IN ACCESS EXCLUSIVE MODE;
 -- name: begin
 -- `claim_next_place` has the next block to copy, and the end of what was there before writes went to both tables.
 -- The function runs as the owner: see `OWN_TABLES_ALONE` in migration 0007.
--- By EXECUTE, it finds rows in the copy as this grows: else a session would keep the plan for an empty one.
+-- By EXECUTE, it finds rows in the copy as this grows: else a session would keep the plan for an empty one. It finds
+-- them by their key, whatever the planner knows of a copy that is not analyzed yet.
 DO $$
 BEGIN
     IF to_regclass('claim_next') IS NOT NULL THEN
@@ -53,6 +54,7 @@ BEGIN
     END $follows$;
     REVOKE ALL ON FUNCTION claim_next_follows FROM PUBLIC;
     EXECUTE format('ALTER FUNCTION claim_next_follows SET search_path TO %I, pg_temp', current_schema());
+    ALTER FUNCTION claim_next_follows SET enable_seqscan TO off;
     CREATE TRIGGER claim_next_inserts AFTER INSERT ON claim
         REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION claim_next_follows();
     CREATE TRIGGER claim_next_deletes AFTER DELETE ON claim

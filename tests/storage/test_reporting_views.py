@@ -58,7 +58,7 @@ async def test_an_accepted_edit_is_in_the_revenue_and_in_the_net(db: Database) -
 
 
 async def test_a_credit_has_the_month_and_class_that_are_known(db: Database) -> None:
-    """A line's credit has its class, and the month of its usage; of a whole invoice that spans months, neither."""
+    """A credit has the class of its lines, and the month of their usage; of a line that spans months, no month."""
     credits = {name: to_major(amount, "usd") for name, amount in (await settled_world(db)).items()}
     rows = await _rows(
         db,
@@ -68,10 +68,13 @@ async def test_a_credit_has_the_month_and_class_that_are_known(db: Database) -> 
     )
     april = next(row[3] for row in rows if row[0] == "2022-04")
     assert april == Decimal("12.96")  # 36 hours of 90, before May
+    of_may, spanning = Decimal("0.21"), Decimal("0.04")
+    assert of_may + spanning == credits["amount"]
     assert [row[:3] for row in rows] == [
         ("2022-04", "default", 0),
+        ("2022-05", "default", of_may),
         ("2022-05", "xl", credits["line"]),
-        (None, None, credits["amount"]),
+        (None, "default", spanning),
     ]
     [(credited,)] = await _rows(db, "SELECT credited FROM v_invoice WHERE invoice_key = :key", key=A)
     assert credited == sum(credits.values())

@@ -7,17 +7,22 @@ from dataclasses import replace
 
 import pytest
 
+from billing.accounts.windows import PAID_ALONE
+from billing.audit.checks import Check
+from billing.audit.kinds import Kind
 from billing.correction.order import CorrectionOrder
 from billing.errors import InputError
 from billing.invoice.policy import Policy, UnknownClass
 from billing.invoice.states import InvoiceState
 from storage.claims.claims import claim_page
+from storage.corrections.candidates import correction_candidates
 from storage.corrections.recording import record_correction
 from storage.invoices.credit_states import block_credit_note, withdraw_credit_note
 from storage.invoices.invoices import move_invoice, record_draft
 from storage.postgres.database import Database
+from tests.storage.audits import audit
 from tests.storage.corrections.correcting import KEY, bill, correct, notes, plan, replace_facts, scope_of
-from tests.storage.usage import DAY, add_account, add_instances, card, instance, may, scope
+from tests.storage.usage import DAY, add_account, add_instances, card, instance, june, may, scope
 
 
 async def test_a_blocked_credit_note_of_a_correction_is_decided_on_first(db: Database) -> None:
@@ -82,3 +87,28 @@ async def test_a_class_that_the_card_lacks_is_not_priced_by_a_guess(db: Database
     made = await correct(db, present=wider, policy=holds)
     assert made is not None
     assert made.net == 4 * DAY
+
+
+async def adjustments_found(db: Database) -> list[str | None]:
+    _, findings = await audit(db, Check.LINES_AND_INVOICES)
+    return [each.invoice_key for each in findings if each.kind == Kind.ADJUSTMENT_DIFFERS]
+
+
+async def test_what_a_dead_invoice_charges_elsewhere_is_credited_there(db: Database) -> None:
+    await add_account(db)
+    await bill(db, card(), instance("a", may(2), may(4)))
+    await replace_facts(db, instance("a", may(2), may(4), workspace_class="xl"))
+    made = await correct(db)
+    assert made is not None
+    (later,) = await bill(db, card(), instance("b", may(40), may(41)), of=june())
+    await move_invoice(db, KEY, InvoiceState.VOIDED, may(45))
+    assert await adjustments_found(db) == [KEY]
+    assert await correction_candidates(db, PAID_ALONE, "2022-05") == [KEY]
+    again = await correct(db)
+    assert again is not None
+    assert (again.amount, again.net) == (0, -made.net)
+    assert [note.amount for note in await notes(db, later)] == [made.net]
+    assert await adjustments_found(db) == []
+    assert await correction_candidates(db, PAID_ALONE, "2022-05") == []
+    with pytest.raises(InputError, match="is voided"):
+        await plan(db)
