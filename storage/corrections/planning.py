@@ -77,13 +77,12 @@ async def plan_correction(
         raise InputError(f"there is no invoice {key!r}: `perdure invoices list` shows their keys")
     billed = await _billed(connection, invoice.id, lock=lock)
     owed = await _owed(connection, invoice.id, billed.waiting)
-    card = present or _own_card(key, billed)
+    card, rated = present or _own_card(key, billed), NOTHING_RATED
     if invoice.state in DEAD and any(each.left for each in owed.charged):
-        owed, rated = replace(owed, lines=(), left=0), NOTHING_RATED
+        owed = replace(owed, lines=(), left=0)
     else:
         check_correctable(key, invoice.state, is_voiding=billed.is_voiding)
-        rated = await _rated(connection, invoice, key, replace(scope, currency=invoice.currency), card, owed)
-    changes = await connection.execute(statement("corrections/planning", "changes"), claimed_by(invoice, scope))
+        rated = await _rated(connection, invoice, key, scope, card, owed)
     plan = CorrectionPlan(
         invoice_id=invoice.id,
         invoice_key=key,
@@ -98,11 +97,16 @@ async def plan_correction(
         before=owed.billed if billed.corrected is None else billed.corrected,
         lines=rated.lines,
         months=rated.months,
-        changes=tuple(record(ChangedUsage, row) for row in changes),
+        changes=await _changes(connection, invoice, scope),
         offset=offset_net(invoice.id, key, owed, rated.lines, invoice.currency),
     )
     _check_credited(plan, billed)
     return invoice, plan
+
+
+async def _changes(connection: AsyncConnection, invoice: LockedInvoice, scope: ClaimScope) -> tuple[ChangedUsage, ...]:
+    rows = await connection.execute(statement("corrections/planning", "changes"), claimed_by(invoice, scope))
+    return tuple(record(ChangedUsage, row) for row in rows)
 
 
 async def _billed(connection: AsyncConnection, invoice_id: int, *, lock: bool) -> _Billed:
@@ -155,6 +159,7 @@ async def _rated(
     connection: AsyncConnection, invoice: LockedInvoice, key: str, scope: ClaimScope, card: RateCard, billed: Owed
 ) -> Rated:
     """Return the bill by what is known now, in the lowest places that the account's other invoices leave."""
+    scope = replace(scope, currency=invoice.currency)
     account = await read_account(connection, scope)
     given = {**usage_parameters(scope, card, [account]), **claimed_by(invoice, scope)}
     rows = await connection.execute(statement("corrections/planning", "lines"), given)

@@ -158,8 +158,7 @@ async def test_explain_accounts_for_every_second(system: System, perdure: Perdur
 
 def _is_explained_as_billed(document: dict[str, Any], invoice: InvoiceRecord) -> None:
     """The document has the day of i-1, on line 1 of the invoice, and the credit notes that apply to it."""
-    [interval] = document["intervals"]
-    key = invoice.key
+    [interval], key = document["intervals"], invoice.key
     keys = {note["instance_id"]: note["key"] for note in document["credit_notes"]}
     assert set(keys) == {"i-1", None}
     assert interval == {

@@ -20,7 +20,7 @@ Place = tuple[Fraction, Fraction]
 
 
 @dataclass(frozen=True)
-class Terms:
+class CellTerms:
     """Who pays for a cell of an instance, its class and its quantity."""
 
     payer: str
@@ -72,7 +72,7 @@ class NaiveCard:
     def included(self, month: int) -> int:
         return self.versions[self.version(self.months[month])].included
 
-    def bill(self, currency: str, usage: Iterable[tuple[int, Terms]], used: Mapping[int, Sequence[Place]]) -> int:
+    def bill(self, currency: str, usage: Iterable[tuple[int, CellTerms]], used: Mapping[int, Sequence[Place]]) -> int:
         """Return the amount of an invoice for these cells. `used`: the places in each month that others occupy."""
         metered: dict[tuple[int, str], dict[int, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
         for cell, terms in usage:

@@ -15,7 +15,7 @@ from billing.pricing.rating import RateCard
 from billing.usage.rows import ImportOptions, InstanceRow
 from storage.postgres.database import Database
 from storage.usage.instances import upsert_instances
-from tests.storage.corrections.naive import NaiveCard, NaiveVersion, Terms
+from tests.storage.corrections.naive import CellTerms, NaiveCard, NaiveVersion
 from tests.storage.usage import add_account, execute, instance, may
 
 CELLS = 92 * 4
@@ -28,21 +28,21 @@ ACCOUNTS = ("team:a", "team:b")
 
 
 @dataclass(frozen=True)
-class Run:
+class RandomRun:
     """How an instance ran: from a cell to another, or still; its terms from each cell on."""
 
     start: int
     end: int | None
-    terms: tuple[tuple[int, Terms], ...]
+    terms: tuple[tuple[int, CellTerms], ...]
 
-    def at(self, cell: int) -> Terms | None:
+    def at(self, cell: int) -> CellTerms | None:
         if not self.start <= cell < (CELLS if self.end is None else self.end):
             return None
         return [terms for since, terms in self.terms if since <= cell][-1]
 
 
 @dataclass(frozen=True)
-class Window:
+class RandomWindow:
     """A window of an account: its first cell, the first after it, its kind and currency."""
 
     start: int
@@ -52,7 +52,7 @@ class Window:
 
 
 @dataclass
-class World:
+class RandomWorld:
     """`exact`: no amount is ever rounded, and each account has one currency."""
 
     chance: random.Random
@@ -61,9 +61,9 @@ class World:
     edges: list[datetime] = field(init=False)
     card: NaiveCard = field(init=False)
     currencies: dict[str, list[str]] = field(init=False)
-    windows: dict[str, list[Window]] = field(init=False)
-    runs: dict[str, Run] = field(default_factory=dict)
-    past: list[tuple[str, Run]] = field(default_factory=list)
+    windows: dict[str, list[RandomWindow]] = field(init=False)
+    runs: dict[str, RandomRun] = field(default_factory=dict)
+    past: list[tuple[str, RandomRun]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Draw the instants of the cells, the rate card, the accounts' currencies and windows."""
@@ -123,11 +123,11 @@ class World:
         }
         return found | {"tiers": steps}
 
-    def _windows(self, name: str) -> list[Window]:
+    def _windows(self, name: str) -> list[RandomWindow]:
         bounds = sorted(self.chance.sample(range(1, CELLS), 2))
         starts, ends = (0, *bounds), (*bounds, None)
         return [
-            Window(
+            RandomWindow(
                 start,
                 end,
                 self.chance.choice(["paid", "paid", "paid", "trial"]),
@@ -136,14 +136,14 @@ class World:
             for start, end in zip(starts, ends, strict=True)
         ]
 
-    def draw_run(self) -> Run:
+    def draw_run(self) -> RandomRun:
         """Draw how an instance ran."""
         start = self.chance.randrange(CELLS - 8)
         end = None if self.chance.random() < 0.3 else self.chance.randrange(start + 1, min(start + 160, CELLS) + 1)
-        return Run(start, end, ((start, self.draw_terms()),))
+        return RandomRun(start, end, ((start, self.draw_terms()),))
 
-    def draw_terms(self) -> Terms:
-        return Terms(self.chance.choice(ACCOUNTS), self.chance.choice(CLASSES), self.chance.choice(QUANTITIES))
+    def draw_terms(self) -> CellTerms:
+        return CellTerms(self.chance.choice(ACCOUNTS), self.chance.choice(CLASSES), self.chance.choice(QUANTITIES))
 
     def change_run(self) -> str:
         """Change an instance's run, or change it back to what it once was. Returns its id."""
@@ -157,21 +157,21 @@ class World:
             new = replace(run, end=self.chance.choice([None, self.chance.randrange(run.start + 1, CELLS + 1)]))
         elif kind == "start":
             start = self.chance.randrange(CELLS if run.end is None else run.end)
-            new = Run(start, run.end, ((start, run.terms[0][1]),))
+            new = RandomRun(start, run.end, ((start, run.terms[0][1]),))
         elif kind == "terms":
             field_ = self.chance.choice(["payer", "workspace_class", "quantity", "quantity"])
             other = replace(run.terms[0][1], **{field_: getattr(self.draw_terms(), field_)})
-            new = Run(run.start, run.end, ((run.start, other),))
+            new = RandomRun(run.start, run.end, ((run.start, other),))
         elif kind == "later" and (CELLS if run.end is None else run.end) - run.start > 1:
             since = self.chance.randrange(run.start + 1, CELLS if run.end is None else run.end)
-            new = Run(run.start, run.end, ((run.start, run.terms[0][1]), (since, self.draw_terms())))
+            new = RandomRun(run.start, run.end, ((run.start, run.terms[0][1]), (since, self.draw_terms())))
         else:
             new = self.draw_run()
         terms = tuple(each for each in new.terms if each[0] < (CELLS if new.end is None else new.end))
         self.set_run(name, replace(new, terms=terms))
         return name
 
-    def set_run(self, name: str, run: Run) -> None:
+    def set_run(self, name: str, run: RandomRun) -> None:
         if name in self.runs:
             self.past.append((name, self.runs[name]))
         self.runs[name] = run
@@ -192,10 +192,10 @@ class World:
             windows[number] = replace(old, end=self.chance.randrange(old.start + 1, bound + 1))
         return name
 
-    def window(self, account: str, cell: int) -> Window | None:
+    def window(self, account: str, cell: int) -> RandomWindow | None:
         return next((w for w in self.windows[account] if w.start <= cell < (CELLS if w.end is None else w.end)), None)
 
-    def billable(self) -> dict[tuple[str, int], tuple[str, str, Terms]]:
+    def billable(self) -> dict[tuple[str, int], tuple[str, str, CellTerms]]:
         """Return account, currency and terms of each cell of an instance that is to be billed."""
         found = {}
         for name, run in self.runs.items():
@@ -208,7 +208,7 @@ class World:
         return found
 
 
-async def store_run(db: Database, world: World, name: str) -> None:
+async def store_run(db: Database, world: RandomWorld, name: str) -> None:
     """Store what is known of an instance now, in place of what was."""
     run = world.runs[name]
     rows = [_row(world, name, run, since, terms) for since, terms in run.terms]
@@ -219,7 +219,7 @@ async def store_run(db: Database, world: World, name: str) -> None:
     assert result.faults == []
 
 
-def _row(world: World, name: str, run: Run, since: int, terms: Terms) -> InstanceRow:
+def _row(world: RandomWorld, name: str, run: RandomRun, since: int, terms: CellTerms) -> InstanceRow:
     return instance(
         name,
         world.edges[run.start],
@@ -230,13 +230,13 @@ def _row(world: World, name: str, run: Run, since: int, terms: Terms) -> Instanc
     )
 
 
-async def store_accounts(db: Database, world: World) -> None:
+async def store_accounts(db: Database, world: RandomWorld) -> None:
     for name in ACCOUNTS:
         await add_account(db, name, currency=world.currencies[name][0])
         await store_windows(db, world, name)
 
 
-async def store_windows(db: Database, world: World, name: str) -> None:
+async def store_windows(db: Database, world: RandomWorld, name: str) -> None:
     """Store the account's windows, in place of those that it had."""
     await execute(db, "DELETE FROM subscription WHERE attribution_id = :name", name=name)
     for window in world.windows[name]:

@@ -26,7 +26,7 @@ from tests.storage.corrections.random_world import (
     ACCOUNTS,
     CELLS,
     MONTHS,
-    World,
+    RandomWorld,
     store_run,
     store_windows,
 )
@@ -37,11 +37,11 @@ Cell = tuple[str, int]
 
 
 @dataclass
-class Year:
+class RandomYear:
     """A world in the database, and what happens there."""
 
     db: Database
-    world: World
+    world: RandomWorld
     goodwill: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     reports: dict[str, bytes] = field(default_factory=dict)
     claims: int = 0
@@ -186,7 +186,7 @@ class Year:
         raise AssertionError(f"corrections do not come to an end: {made}")
 
 
-async def billed_cells(year: Year) -> dict[str, dict[Cell, tuple[str, Fraction]]]:
+async def billed_cells(year: RandomYear) -> dict[str, dict[Cell, tuple[str, Fraction]]]:
     """Return the class and quantity of each cell as corrected, by live invoice. Each cell is on one invoice at most."""
     rows = await fetch(
         year.db,
@@ -208,7 +208,7 @@ async def billed_cells(year: Year) -> dict[str, dict[Cell, tuple[str, Fraction]]
     return found
 
 
-async def places(year: Year) -> dict[tuple[str, str], dict[int, list[Place]]]:
+async def places(year: RandomYear) -> dict[tuple[str, str], dict[int, list[Place]]]:
     """Return the places of each live invoice: account and key, then by month."""
     found: dict[tuple[str, str], dict[int, list[Place]]] = defaultdict(lambda: defaultdict(list))
     for row in await fetch(
@@ -232,7 +232,7 @@ def by_others(
     return used
 
 
-async def net_bills(year: Year) -> dict[tuple[str, str], int]:
+async def net_bills(year: RandomYear) -> dict[tuple[str, str], int]:
     """Return what each account owes in each currency."""
     found: dict[tuple[str, str], int] = defaultdict(int)
     for invoice in await year.live():

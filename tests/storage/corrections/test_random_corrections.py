@@ -20,23 +20,23 @@ from billing.audit.kinds import Kind
 from storage.postgres.database import Database
 from storage.usage.misbilled import misbilled_usage
 from tests.storage.audits import audit
-from tests.storage.corrections.naive import Terms
+from tests.storage.corrections.naive import CellTerms
 from tests.storage.corrections.random_world import (
     ACCOUNTS,
-    World,
+    RandomWorld,
     store_accounts,
 )
-from tests.storage.corrections.random_year import Year, billed_cells, by_others, net_bills, places
+from tests.storage.corrections.random_year import RandomYear, billed_cells, by_others, net_bills, places
 
 
-async def compare(year: Year) -> None:
+async def compare(year: RandomYear) -> None:
     world = year.world
     truth = world.billable()
     claimed = await billed_cells(year)
     taken = await places(year)
     owed: dict[tuple[str, str], int] = defaultdict(int)
     for invoice in await year.live():
-        usage: list[tuple[int, Terms]] = []
+        usage: list[tuple[int, CellTerms]] = []
         for cell, (name, quantity) in claimed.get(invoice.key, {}).items():
             payer, currency, terms = truth[cell]
             assert (payer, currency) == (invoice.attribution_id, invoice.currency)
@@ -64,10 +64,10 @@ async def compare(year: Year) -> None:
 _EXPECTED = {Kind.UNBILLED_USAGE, Kind.PERIOD_NOT_RUN, Kind.INVOICE_STUCK, Kind.INCONSISTENT_STATE}
 
 
-async def play(db: Database, seed: int) -> Year:
+async def play(db: Database, seed: int) -> RandomYear:
     chance = random.Random(seed)
-    world = World(chance, exact=seed % 2 == 0, graduated=seed % 4 < 2)
-    year = Year(db, world)
+    world = RandomWorld(chance, exact=seed % 2 == 0, graduated=seed % 4 < 2)
+    year = RandomYear(db, world)
     await store_accounts(db, world)
     for _ in range(6):
         await year.arrive()
