@@ -72,9 +72,7 @@ async def plan_correction(
         InputError: the invoice is unknown, cannot be corrected or priced, or what is to be credited is not left.
         BlockedInvoiceError: the invoice waits for a person.
     """
-    invoice = await find_locked(connection, key, lock=lock)
-    if invoice is None:
-        raise InputError(f"there is no invoice {key!r}: `perdure invoices list` shows their keys")
+    invoice = await _found(connection, key, lock=lock)
     billed = await _billed(connection, invoice.id, lock=lock)
     owed = await _owed(connection, invoice.id, billed.waiting)
     card, rated = present or _own_card(key, billed), NOTHING_RATED
@@ -102,6 +100,13 @@ async def plan_correction(
     )
     _check_credited(plan, billed)
     return invoice, plan
+
+
+async def _found(connection: AsyncConnection, key: str, *, lock: bool) -> LockedInvoice:
+    invoice = await find_locked(connection, key, lock=lock)
+    if invoice is None:
+        raise InputError(f"there is no invoice {key!r}: `perdure invoices list` shows their keys")
+    return invoice
 
 
 async def _changes(connection: AsyncConnection, invoice: LockedInvoice, scope: ClaimScope) -> tuple[ChangedUsage, ...]:
