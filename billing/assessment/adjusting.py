@@ -14,18 +14,21 @@ _NOTHING = Decimal(0)
 
 @dataclass(frozen=True)
 class WaitingAdjustment:
-    """An amount, in minor units, that the correction with this key charges on the account's next invoice."""
+    """An amount, in minor units, that the correction with this key charges on the account's next invoice.
+
+    `cutoff`: the corrected invoice's.
+    """
 
     correction_key: str
     amount: int
-    recorded_at: datetime
+    cutoff: datetime
 
 
 def adjustment_line(adjustment: WaitingAdjustment, currency: str) -> RatedLine:
     """Return the invoice line that charges an adjustment. It has no time, no credits and no rate."""
     return RatedLine(
         workspace_class=ADJUSTMENT_CLASS,
-        rate_from=adjustment.recorded_at,
+        rate_from=adjustment.cutoff,
         credits_per_minute=_NOTHING,
         rated_as_default=False,
         price_per_credit=_NOTHING,

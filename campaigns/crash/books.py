@@ -74,11 +74,11 @@ async def faults(system: System) -> list[str]:
 
 
 async def _keys(system: System) -> dict[tuple[str, int], str]:
-    """Return the keys of invoices and credit notes by the column that refers to them and their serial number."""
+    """Return the keys of invoices, credit notes and corrections by the column that refers to them and their serial number."""
     async with system.db.transaction(read_only=True) as connection:
         return {
             (f"{table}_id", row.id): row.key
-            for table in ("invoice", "credit_note")
+            for table in ("invoice", "credit_note", "correction")
             for row in await connection.execute(text(f"SELECT id, key FROM {table}"))
         }
 

@@ -28,7 +28,7 @@ _DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
 _INSTANT = re.compile(
     r"^(created|updated|claimed|drafted|approved|finalized|billed|paid|payment_failed|uncollectible|void_requested"
     r"|voided|requested|issued|released|settled|started|finished|checked|published|first_used|received|replaced"
-    r"|accepted|registered|removed|read|first_seen|last_seen|stripe_seen|seen|revoked|details|decided|tried)_at$"
+    r"|accepted|recorded|registered|removed|read|first_seen|last_seen|stripe_seen|seen|revoked|details|decided|tried)_at$"
     r"|^(since|blocked_since|finalize_at|event_created|adopted_until|complete_up_to|failing_since)$"
 )
 """Columns that the machine's clock fills. Whether they are filled is compared. Usage times, periods and instants of the

@@ -1,7 +1,8 @@
 -- name: waiting
-SELECT a.attribution_id, a.currency, c.key AS correction_key, a.amount, a.recorded_at
+SELECT a.attribution_id, a.currency, c.key AS correction_key, a.amount, i.cutoff
 FROM adjustment AS a
 JOIN correction AS c ON c.id = a.correction_id
+JOIN invoice AS i ON i.id = c.invoice_id
 WHERE a.state = 'waiting'
   AND (a.attribution_id, a.currency) IN (
       SELECT * FROM unnest(CAST(:accounts AS text[]), CAST(:currencies AS text[]))

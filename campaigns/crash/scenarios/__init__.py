@@ -21,7 +21,7 @@ IN_THE_SUITE = tuple(
         *("fixed", "cancelled", "too-late", "faulty", "synced"),
         *("credit-refused", "credit-withdrawn", "dispute", "refunded", "caught-up", "webhook"),
         *("audited", "unaudited", "adopted", "claimed-again"),
-        *("corrected", "warned"),
+        *("corrected", "put-right", "warned"),
         *("arrived", "drained", "detailed", "removed"),
     )
 )

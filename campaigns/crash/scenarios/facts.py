@@ -113,6 +113,33 @@ async def corrected(stage: Stage) -> None:
     await _until_found(stage, Kind.WRONG_CLASS, Kind.CLAIMED_FOR_OTHER_ACCOUNT)
 
 
+async def put_right(stage: Stage) -> None:
+    """Two billed invoices are corrected: one bills too much, which is credited, one too little, which June charges."""
+    system = stage.system
+    for team in ("team:old", "team:new"):
+        await system.add_account(team, ("2022-05-01", None))
+    await _import(
+        stage,
+        _row("shorter", "05-03T10:00", "05-05T10:00"),
+        _row("dearer", "05-03T10:00", "05-04T10:00", payer="new"),
+    )
+    await system.run_period(MAY)
+    await _import(
+        stage,
+        _row("shorter", "05-03T10:00", "05-04T10:00"),
+        _row("dearer", "05-03T10:00", "05-04T10:00", payer="new", of_class="xl"),
+        correct=True,
+    )
+    assert await _misbilled(stage) == {("shorter", "outside_runtime"), ("dearer", "other_class")}
+    await stage.perdure("invoices", "correct", "--all", "--period", MAY, "--reason", "the facts came late")
+    assert await _misbilled(stage) == set()
+    await system.add_instance("june", "team:new", "2022-06-03T10:00", "2022-06-04T10:00")
+    await system.run_period(JUNE)
+    june = await system.until_state(f"{JUNE}/team:new/period", BILLED)
+    assert june.amount == 2 * DAY_CENTS
+    await stage.rest()
+
+
 async def re_rated(stage: Stage) -> None:
     """Usage of a class that the card lacks is kept back; the card is replaced under the worker, and May run again."""
     system = stage.system
@@ -166,6 +193,7 @@ SCENARIOS = (
     Scenario("many-facts", many_facts),
     Scenario("stopped-late", stopped_late),
     Scenario("corrected", corrected),
+    Scenario("put-right", put_right),
     Scenario("re-rated", re_rated, {"unknown_class": "hold"}),
     Scenario("one-by-one", one_by_one),
     Scenario("warned", warned),
