@@ -74,7 +74,7 @@ async def faults(system: System) -> list[str]:
 
 
 async def _keys(system: System) -> dict[tuple[str, int], str]:
-    """Return the keys of invoices, credit notes and corrections by the column that refers to them and their serial number."""
+    """Return the keys that rows refer to, by the column and the serial number in it."""
     async with system.db.transaction(read_only=True) as connection:
         return {
             (f"{table}_id", row.id): row.key

@@ -1,4 +1,4 @@
-"""The invoices of a period that may need a correction."""
+"""The invoices of a period that may need a correction, and the credit notes of those that were made."""
 
 from __future__ import annotations
 
@@ -19,4 +19,11 @@ async def correction_candidates(db: Database, charged_kinds: frozenset[WindowKin
     async with db.transaction(read_only=True) as connection:
         given = {"keys": keys, "period": period}
         found = await connection.execute(statement("corrections/candidates", "sharing"), given)
+        return list(found.scalars())
+
+
+async def requested_credits(db: Database, period: str) -> list[str]:
+    """Return the keys of the credit notes of the period's corrections that Stripe does not have yet, oldest first."""
+    async with db.transaction(read_only=True) as connection:
+        found = await connection.execute(statement("corrections/candidates", "requested"), {"period": period})
         return list(found.scalars())

@@ -1,3 +1,12 @@
+-- name: requested
+-- The credit notes of the period's corrections that Stripe does not have yet.
+SELECT n.key
+FROM credit_note AS n
+JOIN correction AS c ON c.id = n.correction_id
+JOIN invoice AS i ON i.id = c.invoice_id
+WHERE i.billing_period = :period AND n.state = 'requested'
+ORDER BY n.id;
+
 -- name: sharing
 -- The invoices with misbilled usage, and those that share a month's places with one: its correction may move theirs.
 SELECT i.key

@@ -211,6 +211,15 @@ async def _credited(system: System, they: dict[str, InvoiceRecord], *names: str)
     return made
 
 
+_FORGET = """
+    WITH parts AS (
+        DELETE FROM credit_note_line USING credit_note AS n
+        WHERE n.id = credit_note_id AND n.stripe_credit_note_id = :id
+    )
+    DELETE FROM credit_note WHERE stripe_credit_note_id = :id
+"""
+
+
 async def test_credit_notes_that_differ(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(audit_credit_notes, "_SUSPECTS_A_PAGE", 1)
     they = await bill(system, "noted", "unnoted", "vanished", "altered")
@@ -242,12 +251,7 @@ async def test_credit_notes_that_differ(system: System, monkeypatch: pytest.Monk
 
     await catch_up(system)
     await alter(system, "UPDATE credit_note SET amount = 100 WHERE stripe_credit_note_id = :id", id=made["altered"])
-    await alter(
-        system,
-        "WITH gone AS (DELETE FROM credit_note_line USING credit_note AS n"
-        " WHERE n.id = credit_note_id AND n.stripe_credit_note_id = 'cn_x')"
-        " DELETE FROM credit_note WHERE stripe_credit_note_id = 'cn_x'",
-    )
+    await alter(system, _FORGET, id="cn_x")
 
     async def adopted() -> bool:
         notes = await credit_notes.credit_notes_of(system.db, [each.id for each in they.values()])

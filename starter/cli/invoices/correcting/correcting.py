@@ -13,6 +13,7 @@ from billing.pricing.rate_card import load_rate_card
 from contracts.deciding import CorrectInvoice
 from settings import Settings
 from starter.cli.invoices.credit import settled, wake
+from storage.corrections.candidates import requested_credits
 from storage.corrections.planning import preview_correction
 from storage.corrections.reading import CorrectionRecord, corrections_of
 from storage.invoices.credit_notes import CreditNoteRecord, load_credit_note
@@ -79,6 +80,11 @@ class Corrector:
         last = known[-1] if known else None
         notes = [await self._issued(key) for key in (last.credit_notes if last else ())]
         return CorrectionResult(plan.invoice_key, made, last, tuple(notes))
+
+    async def issue_requested(self, period: str) -> None:
+        """Have the period's credit notes made that an interrupted command recorded, but did not start."""
+        for key in await requested_credits(self.db, period):
+            await self._issued(key)
 
     async def _issued(self, key: str) -> CreditNoteRecord:
         note = await load_credit_note(self.db, key)

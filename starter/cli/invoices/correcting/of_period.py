@@ -21,6 +21,8 @@ async def correct_all(corrector: Corrector, period: BillingPeriod, mode: Mode, a
     Returns:
         The exit status: 4 if some could not be corrected, 3 if a credit note is blocked.
     """
+    if not asked.dry_run:
+        await corrector.issue_requested(str(period))
     keys = await correction_candidates(corrector.db, corrector.charged_kinds, str(period))
     refused: dict[str, str] = {}
     planned = [plan for key in keys if (plan := await _planned(corrector, key, refused)) is not None]
