@@ -110,7 +110,7 @@ def _covering(standing: AccountStanding, interval: ExplainedInterval) -> str:
     for window in standing.windows:
         if window.start <= interval.start and (window.end is None or interval.end <= window.end):
             return f"Covered by {_window(window)}."
-    return "According to current data, no subscription covers all of it: credit the customer."
+    return "According to current data, no subscription covers all of it: correct the invoice."
 
 
 def _free(standing: AccountStanding, interval: ExplainedInterval) -> str:
@@ -156,7 +156,7 @@ def _misbilled(interval: ExplainedInterval) -> str:
         "class": f"class {interval.workspace_class}",
         "quantity": f"quantity {format_decimal(interval.quantity or Decimal(1))}",
     }
-    return f"Misbilled: it ran for {', '.join(ran[name] for name in interval.misbilled)}: credit the customer."
+    return f"Misbilled: it ran for {', '.join(ran[name] for name in interval.misbilled)}: correct the invoice."
 
 
 def _unbilled(found: Explanation, interval: ExplainedInterval, zone: tzinfo) -> str:

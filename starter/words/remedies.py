@@ -37,22 +37,21 @@ REMEDIES: Mapping[Kind, str] = {
         "were off, or a bug in Perdure."
     ),
     Kind.CLAIMED_BEYOND_RUNTIME: (
-        "If the new stop is right, credit the instance (`perdure invoices credit KEY --instance ID --reason "
-        "TEXT`) or void the invoice (`perdure invoices void KEY --reason TEXT`); if it is wrong, import the right "
-        "stop (`perdure instances import FILE`)."
+        "If the new stop is right, correct the invoice (`perdure invoices correct KEY --reason TEXT`) or void it "
+        "(`perdure invoices void KEY --reason TEXT`); if it is wrong, import the right stop (`perdure instances "
+        "import FILE`)."
     ),
     Kind.CLAIMED_OUTSIDE_WINDOWS: (
-        "If the new window is right, credit the instance (`perdure invoices credit KEY --instance ID --reason "
-        "TEXT`) or void the invoice (`perdure invoices void KEY --reason TEXT`); if it is wrong, import the right "
-        "window (`perdure accounts import FILE`)."
+        "If the new window is right, correct the invoice (`perdure invoices correct KEY --reason TEXT`) or void it "
+        "(`perdure invoices void KEY --reason TEXT`); if it is wrong, import the right window (`perdure accounts "
+        "import FILE`)."
     ),
     Kind.CLAIMED_OF_UNKNOWN_INSTANCE: (
         "Import the instance again (`perdure instances import FILE`), or restore it from a backup."
     ),
     Kind.CLAIMED_FOR_OTHER_ACCOUNT: (
-        "Return the instance to the account that pays for it. Otherwise void the invoice (`perdure invoices void "
-        "KEY --reason TEXT`) or, if it is paid, credit the instance (`perdure invoices credit KEY "
-        "--instance ID --reason TEXT`)."
+        "Return the instance to the account that pays for it. Otherwise correct the invoice (`perdure invoices correct "
+        "KEY --reason TEXT`) or void it (`perdure invoices void KEY --reason TEXT`)."
     ),
     Kind.CLAIMED_AFTER_CUTOFF: (
         "Void the invoice (`perdure invoices void KEY --reason TEXT`) and run the period again (`perdure "
@@ -65,12 +64,12 @@ REMEDIES: Mapping[Kind, str] = {
         "TEXT`). Cause: rows changed by hand, or a bug in Perdure."
     ),
     Kind.WRONG_CLASS: (
-        "If the new facts are right, credit the instance (`perdure invoices credit KEY --instance ID --reason TEXT`); "
-        "if they are wrong, import the right ones (`perdure instances import FILE --correct`)."
+        "If the new facts are right, correct the invoice (`perdure invoices correct KEY --reason TEXT`); if they are "
+        "wrong, import the right ones (`perdure instances import FILE --correct`)."
     ),
     Kind.WRONG_QUANTITY: (
-        "If the new facts are right, credit the instance (`perdure invoices credit KEY --instance ID --reason TEXT`); "
-        "if they are wrong, import the right ones (`perdure instances import FILE --correct`)."
+        "If the new facts are right, correct the invoice (`perdure invoices correct KEY --reason TEXT`); if they are "
+        "wrong, import the right ones (`perdure instances import FILE --correct`)."
     ),
     # claims-and-lines
     Kind.LINE_DIFFERS_FROM_CLAIMS: (

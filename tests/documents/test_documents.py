@@ -133,7 +133,7 @@ def test_what_the_audit_finds_is_explained_as_it_is_printed() -> None:
         f" ({command})": "" for command in re.findall(r"^\| [a-z ]+ \| (`perdure .+`) \|$", page, re.MULTILINE)
     }
     recurring |= {f" {cause}": "¹" for cause in re.findall(r"^¹ (.+)$", page, re.MULTILINE)}
-    assert len(recurring) == 4
+    assert len(recurring) == 5
     items = re.findall(r"^- ((?:`\w+`(?:, )?)+): (.+?)\n(?=- |\n|\Z)", page, re.MULTILINE | re.DOTALL)
     explained = [(kind, " ".join(remedy.split())) for kinds, remedy in items for kind in re.findall(r"`(\w+)`", kinds)]
     printed = {kind: _shortened(remedy, recurring) for kind, remedy in REMEDIES.items()}

@@ -165,7 +165,7 @@ def _print(found: Explanation, name: str | None, notes: list[CreditNoteRecord], 
         _print_rules(found, found.intervals, zone)
     _print_sums(found, zone)
     if found.beyond_runtime:
-        output.say("Invoiced, but according to current data the instance did not run then: credit the customer")
+        output.say("Invoiced, but according to current data the instance did not run then: correct the invoice")
         _print_intervals(found, found.beyond_runtime, notes)
     for claim in found.released:
         output.say(
