@@ -89,6 +89,18 @@ async def test_all_misbilled_invoices_of_a_period_are_corrected(system: System, 
     assert nets == {f"2022-05/{team}/period": (-DAY, None), f"2022-05/{other}/period": (2 * DAY, "waiting")}
     assert (await perdure(*every)).out == "No invoice of 2022-05 has anything to correct.\n"
 
+    await system.add_instance(f"{other}-2", other, "2022-06-03", "2022-06-04")
+    await system.run_period("2022-06")
+    lowered, raised, june = [
+        " ".join((await perdure("invoices", "show", key)).out.split())
+        for key in (f"2022-05/{team}/period", f"2022-05/{other}/period", f"2022-06/{other}/period")
+    ]
+    assert "8.64 USD is right, 8.64 USD credited by correction-1." in lowered
+    assert f"34.56 USD is right, 17.28 USD charged on 2022-06/{other}/period." in raised
+    assert f"Correction of invoice 2022-05/{other}/period" in june
+    (found_again,) = (await perdure("invoices", "show", f"2022-05/{other}/period", "--json")).document["corrections"]
+    assert (found_again["net"], found_again["adjustment_state"]) == (2 * DAY, "charged")
+
 
 @pytest.mark.parametrize("arguments", [(), ("2022-05/acme/period", "--all"), ("--all",), ("k", "--period", "2022-05")])
 async def test_what_to_correct_is_said_clearly(perdure: Perdure, arguments: tuple[str, ...]) -> None:
