@@ -42,7 +42,7 @@ async def test_standard_output_gets_html_or_what_is_asked_for(billed: Perdure) -
     assert "Example Compute Ltd" in page.out
     assert "Blue Ocean &amp; Sons" in page.out
     assert table.out.startswith("invoice,status,row,line,")
-    assert f"\n{KEY},open,adjustment,,Tax," in table.out
+    assert f"\n{KEY},open,stripe,,Tax," in table.out
 
 
 async def test_one_clear_line_for_what_cannot_be_written(billed: Perdure) -> None:
