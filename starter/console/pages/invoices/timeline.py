@@ -101,8 +101,6 @@ def _decided(record: InvoiceRecord, decisions: Sequence[DecisionRecord]) -> Iter
 
 def _credit(note: CreditNoteRecord) -> Iterator[InvoiceEvent]:
     amount = format_amount(note.amount, note.currency)
-    if note.total not in (None, note.amount):
-        amount += f" ({format_amount(note.total, note.currency)} with tax)"
     if note.issued_at is not None:
         yield InvoiceEvent(note.issued_at, f"Credit note of {amount} issued", why=note.reason)
     elif note.state is CreditNoteState.BLOCKED:
