@@ -12,7 +12,7 @@ from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
 from contracts.names import STRIPE_QUEUE
 from storage.invoices import credit_notes as store
-from tests.e2e.credits import S, credit, in_stripe, start, until_state
+from tests.e2e.credits import S, in_stripe, start, until_state
 from tests.support.months import MAY
 from tests.support.system import System
 from tests.support.until import GIVE_UP_SECONDS, until
@@ -53,11 +53,3 @@ async def test_those_that_are_requested_together_come_to_the_total(system: Syste
     assert [(note.amount, note.total) for note in found] == [(288, 345), (288, 345), (288, 346)]
     assert sum(note["total"] for note in await in_stripe(system, taxed)) == DAY_CENTS + TAX
     assert (await system.until_state(taxed.key, InvoiceState.PAID)).amount == DAY_CENTS
-
-
-async def test_a_paid_one_is_credited_by_its_line(system: System, taxed: InvoiceRecord) -> None:
-    await system.stripe.v1.invoices.pay_async(taxed.stripe_invoice_id, {"paid_out_of_band": True})
-    await system.until_state(taxed.key, InvoiceState.PAID)
-    note = await credit(system, taxed, CreditOrder(CreditKind.LINE, "slow", line_no=1))
-    assert (note.state, note.amount, note.total) == (S.ISSUED, DAY_CENTS, DAY_CENTS + TAX)
-    assert (await system.stripe.v1.customers.retrieve_async(taxed.stripe_customer_id)).balance == -(DAY_CENTS + TAX)
