@@ -114,14 +114,9 @@ def offset_net(invoice_id: int, invoice_key: str, owed: Owed, corrected: Sequenc
     if net >= 0:
         return Offset(net, adjustment=net)
     own = CreditDue(invoice_id, invoice_key, _parts(owed, corrected, -net, currency))
-    credits = [own] if own.parts else []
-    rest = -net - own.amount
-    for each in owed.charged:
-        part = creditable(min(rest, each.left, each.invoice_left), currency)
-        if part > 0:
-            _check_charged(each)
-            credits.append(CreditDue(each.invoice_id, each.invoice_key, {each.line_no: part}))
-            rest -= part
+    elsewhere = _credits_elsewhere(owed.charged, -net - own.amount, currency)
+    credits = [each for each in (own, *elsewhere) if each.parts]
+    rest = -net - sum(each.amount for each in credits)
     if rest > 0:
         due, lacks = format_amount(-net, currency), format_amount(rest, currency)
         raise InputError(
@@ -129,6 +124,20 @@ def offset_net(invoice_id: int, invoice_key: str, owed: Owed, corrected: Sequenc
             "other credit notes hold it"
         )
     return Offset(net, tuple(credits))
+
+
+def _credits_elsewhere(charged: Sequence[ChargedAdjustment], amount: int, currency: str) -> list[CreditDue]:
+    """Return what to credit of adjustments: a credit note for each invoice, which can charge several of them."""
+    parts: dict[tuple[int, str], dict[int, int]] = {}
+    for each in charged:
+        of_invoice = parts.setdefault((each.invoice_id, each.invoice_key), {})
+        invoice_left = each.invoice_left - sum(of_invoice.values())
+        part = creditable(max(min(amount, each.left, invoice_left), 0), currency)
+        if part > 0:
+            _check_charged(each)
+            of_invoice[each.line_no] = part
+            amount -= part
+    return [CreditDue(*invoice, of_invoice) for invoice, of_invoice in parts.items()]
 
 
 def _check_charged(each: ChargedAdjustment) -> None:

@@ -59,6 +59,17 @@ def test_each_line_is_credited_what_it_decreases() -> None:
     assert [(each.invoice_id, each.parts) for each in found.credits] == [(1, {1: 30, 2: 40})]
 
 
+def test_two_adjustments_on_one_invoice_are_credited_by_one_note_within_what_it_has_left() -> None:
+    later = "2022-06/team:a/period"
+    both = tuple(ChargedAdjustment(2, later, InvoiceState.PAID, number, 40, 40, 70) for number in (3, 4))
+    owing = owed(billed(("a", 100, 100)), charged=both)
+    found = offset_net(1, KEY, owing, right(a=10), "usd")
+    assert found.net == -170
+    assert [(each.invoice_id, each.parts) for each in found.credits] == [(1, {1: 100}), (2, {3: 40, 4: 30})]
+    with pytest.raises(InputError, match=r"0\.10 USD of it is not left"):
+        offset_net(1, KEY, owing, right(), "usd")
+
+
 def test_an_increase_elsewhere_is_offset_in_line_order() -> None:
     found = offset_net(1, KEY, owed(billed(("a", 100, 100), ("b", 50, 50))), right(a=70, b=10, c=40), "usd")
     assert (found.net, [each.parts for each in found.credits]) == (-30, [{2: 30}])
@@ -95,7 +106,12 @@ def cases(draw: st.DrawFn) -> tuple[str, Owed, list[RatedLine]]:
     lefts = [draw(st.integers(0, amount)) for amount in amounts]
     lines = billed(*((name, a * unit, b * unit) for name, a, b in zip("abcd", amounts, lefts, strict=False)))
     room = sum(lefts)
-    charged = tuple(adjustment(left * unit) for left in draw(st.lists(st.integers(1, 30), max_size=2)))
+    charges = [each * unit for each in draw(st.lists(st.integers(1, 30), max_size=3))]
+    charged = tuple(
+        ChargedAdjustment(invoice, f"2022-0{6 + invoice}/team:a/period", InvoiceState.PAID, number, left, left, total)
+        for invoice, total, lefts_there in ((2, sum(charges[:2]), charges[:2]), (3, sum(charges[2:]), charges[2:]))
+        for number, left in enumerate(lefts_there, 3)
+    )
     credited = sum(amounts) - room + draw(st.integers(0, room))
     corrected = right(**{name: draw(st.integers(0, 60)) * unit for name in draw(st.lists(st.sampled_from("abcde")))})
     return currency, owed(lines, credited * unit, charged), corrected
@@ -108,6 +124,7 @@ def test_the_net_is_offset_exactly(case: tuple[str, Owed, list[RatedLine]]) -> N
     assert found.net == sum(line.amount for line in corrected) - before.without_waiting
     assert found.adjustment - sum(credit.amount for credit in found.credits) == found.net
     left = {line.line_no: line.left for line in before.lines}
+    assert len({credit.invoice_id for credit in found.credits}) == len(found.credits)
     for credit in found.credits:
         assert all(part > 0 and part % step(currency) == 0 for part in credit.parts.values())
         if credit.invoice_id == 1:

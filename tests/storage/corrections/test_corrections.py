@@ -8,10 +8,12 @@ import pytest
 
 from billing.accounts.windows import WindowKind
 from billing.invoice.credit_notes import CreditKind, CreditOrder
+from billing.invoice.states import InvoiceState
 from storage.accounts.accounts import NewAccount
 from storage.claims.claims import claim_page
 from storage.decisions.trail import DecisionKind, list_decisions
 from storage.invoices.credit_notes import request_credit
+from storage.invoices.invoices import move_invoice
 from storage.postgres.database import Database
 from tests.storage.corrections.correcting import (
     KEY,
@@ -225,4 +227,23 @@ async def test_an_adjustment_that_was_charged_is_given_back_where_it_was_charged
     assert [(note.amount, note.parts) for note in await notes(db)] == [(2 * DAY, {1: 2 * DAY})]
     assert [(note.amount, note.parts) for note in await notes(db, later)] == [(DAY, {2: DAY})]
     assert len(again.credit_notes) == 2
+    assert await correct(db) is None
+
+
+async def test_two_adjustments_that_one_invoice_charges_are_given_back_by_one_credit_note(db: Database) -> None:
+    """The invoice that had charged the first one was voided, so that the next one charges both."""
+    await add_account(db)
+    await bill(db, card(), instance("a", may(2), may(3)))
+    await replace_facts(db, instance("a", may(2), may(3), quantity=Decimal(2)))
+    assert await correct(db) is not None
+    (first,) = await bill(db, card(), instance("b", may(40), may(41)), of=june())
+    await replace_facts(db, instance("a", may(2), may(3), quantity=Decimal(4)))
+    assert await correct(db) is not None
+    await move_invoice(db, first, InvoiceState.VOIDED, may(70))
+    (later,) = await bill(db, card(), of=june())
+    assert [line.rated.amount for line in (await invoiced(db, later)).lines] == [DAY, DAY, 2 * DAY]
+    await replace_facts(db, instance("a", may(2), may(3), quantity=Decimal("0.5")))
+    assert await correct(db) is not None
+    assert [note.parts for note in await notes(db)] == [{1: DAY}]
+    assert [note.parts for note in await notes(db, later)] == [{2: DAY // 2, 3: 2 * DAY}]
     assert await correct(db) is None
