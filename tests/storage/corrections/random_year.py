@@ -17,7 +17,7 @@ from storage.claims.claims import claim_page
 from storage.corrections.candidates import correction_candidates
 from storage.invoices.credit_notes import request_credit
 from storage.invoices.credit_states import record_issued
-from storage.invoices.invoices import list_invoices, load_invoice, move_invoice, record_draft
+from storage.invoices.invoices import list_invoices, load_invoice, move_invoice, record_draft, record_report
 from storage.postgres.database import Database
 from storage.reports.content import report_content
 from tests.storage.corrections.correcting import correct
@@ -103,6 +103,7 @@ class RandomYear:
         result = await claim_page(self.db, scope(**changes), self.world.rate_card())
         assert result.blocked == 0
         for key in result.keys:
+            await record_report(self.db, key, f"reports/{key}")
             await record_draft(self.db, key, f"in_{key}", f"cus_{key}")
             await move_invoice(self.db, key, InvoiceState.FINALIZED, changes["cutoff"])
             self.reports[key] = await self.report(key)
