@@ -86,7 +86,7 @@ def corrections_plan(period: str, plans: Sequence[CorrectionPlan], refused: dict
     return Plan(
         f"Correct {plural(len(plans), 'invoice')} of {period}",
         facts,
-        "Each is planned again when its turn comes: places in a month depend on the ones before.",
+        "Each is planned again when its turn comes, until none differs: places in a month depend on the others.",
         items,
         {
             "billing_period": period,

@@ -9,10 +9,12 @@ from storage.usage.misbilled import misbilled_usage
 
 
 async def correction_candidates(db: Database, charged_kinds: frozenset[WindowKind], period: str) -> list[str]:
-    """Return the keys of the period's invoices with misbilled usage, and of those that share a month's places with one,
-    and of the dead ones whose corrections are still charged elsewhere.
+    """Return the keys of the period's invoices with misbilled usage, and of the dead ones whose corrections are still
+    charged elsewhere.
 
-    `charged_kinds`: the kinds of windows that the deployment charges. In the order of the keys.
+    Those that share a month's places with one of them, or with a corrected invoice, are there too: places that others
+    have left may cost less, or more. `charged_kinds`: the kinds of windows that the deployment charges. In the
+    order of the keys.
     """
     misbilled = await misbilled_usage(db, charged_kinds=charged_kinds, period=period)
     keys = sorted({each.invoice_key for each in misbilled})

@@ -8,16 +8,19 @@ WHERE i.billing_period = :period AND n.state = 'requested'
 ORDER BY n.id;
 
 -- name: sharing
--- The invoices with misbilled usage, and those that share a month's places with one: its correction may move theirs.
+-- The invoices with misbilled usage, and the finalized ones that share a month's places with one of them, or with one
+-- that is corrected: its correction may move theirs, and the command can have been interrupted before that.
 SELECT i.key
 FROM invoice AS i
 WHERE i.state NOT IN ({dead})
-  AND (i.key = ANY (CAST(:keys AS text[])) OR EXISTS (
+  AND (i.key = ANY (CAST(:keys AS text[])) OR i.state IN ({creditable}) AND EXISTS (
       SELECT
       FROM invoice AS other
       JOIN invoice_month AS theirs ON theirs.invoice_id = other.id
       JOIN invoice_month AS own ON own.month = theirs.month
-      WHERE other.key = ANY (CAST(:keys AS text[]))
+      WHERE (other.key = ANY (CAST(:keys AS text[]))
+             OR other.billing_period = :period
+                AND EXISTS (SELECT FROM correction AS c WHERE c.invoice_id = other.id))
         AND other.attribution_id = i.attribution_id
         AND own.invoice_id = i.id
   ))

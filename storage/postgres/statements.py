@@ -15,7 +15,7 @@ from importlib.resources import files
 
 from sqlalchemy import TextClause, text
 
-from billing.invoice.credit_notes import LIVE, PENDING, CreditNoteState
+from billing.invoice.credit_notes import CREDITABLE, LIVE, PENDING, CreditNoteState
 from billing.invoice.states import BILLED, DEAD, OPEN, InvoiceState
 
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
@@ -30,6 +30,7 @@ STATES = {
     "dead": _literals(state for state in InvoiceState if state in DEAD),
     "open": _literals(state for state in InvoiceState if state in OPEN),
     "billed": _literals(state for state in InvoiceState if state in BILLED),
+    "creditable": _literals(state for state in InvoiceState if state in CREDITABLE),
     "live_credits": _literals(state for state in CreditNoteState if state in LIVE),
     "pending_credits": _literals(state for state in CreditNoteState if state in PENDING),
 }

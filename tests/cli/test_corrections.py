@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from zlib import crc32
 
 import pytest
 
+from billing.invoice.policy import AccountPolicy
 from billing.usage.rows import ImportOptions
+from storage.accounts import policies
 from storage.decisions.trail import DecisionKind, list_decisions
 from storage.usage.instances import upsert_instances
 from tests.cli.conftest import Perdure
@@ -100,6 +103,29 @@ async def test_all_misbilled_invoices_of_a_period_are_corrected(system: System, 
     assert f"Correction of invoice 2022-05/{other}/period" in june
     (found_again,) = (await perdure("invoices", "show", f"2022-05/{other}/period", "--json")).document["corrections"]
     assert (found_again["net"], found_again["adjustment_state"]) == (2 * DAY, "charged")
+
+
+@pytest.mark.waits
+async def test_places_that_a_later_invoice_leaves_are_taken_by_an_earlier_one(
+    system: System, perdure: Perdure, team: str
+) -> None:
+    """A day is included in May. June's run billed three of May's days first, so that May's own invoice got none."""
+    included = AccountPolicy(included_credits=Decimal("240.000000"))
+    await policies.write_policy(system.db, team, included)
+    await system.add_instance(f"{team}-long", team, "2022-05-03", "2022-05-06")
+    await system.run_period("2022-06")
+    await system.add_instance(f"{team}-late", team, "2022-05-10", "2022-05-11")
+    await system.run_period("2022-05")
+    earlier, later = f"2022-05/{team}/period", f"2022-06/{team}/period"
+    assert [(await system.invoice(key)).amount for key in (earlier, later)] == [DAY, 2 * DAY]
+
+    half = instance(f"{team}-long", may(3), may(3.5), attribution_id=team, project_id="prj")
+    await upsert_instances(system.db, [half], ImportOptions(correct=True))
+    every = ("invoices", "correct", "--all", "--period", "2022-06")
+    done = await perdure(*every, "--json")
+    assert done.status == 0
+    assert [(each["key"], each["net"]) for each in done.document] == [(later, -2 * DAY), (earlier, -DAY // 2)]
+    assert (await perdure(*every)).out == "No invoice of 2022-06 has anything to correct.\n"
 
 
 @pytest.mark.parametrize("arguments", [(), ("2022-05/acme/period", "--all"), ("--all",), ("k", "--period", "2022-05")])

@@ -63,3 +63,15 @@ async def test_the_other_invoice_of_the_month_moves_to_the_lower_places(db: Data
     assert await places(db, late) == [("2022-05", 1440, 2880)]
     assert await correct(db) is None
     assert await correct(db, late) is None
+
+
+async def test_after_an_interruption_the_other_invoice_of_the_month_is_still_found(db: Database) -> None:
+    await add_account(db)
+    await bill(db, graduated(), instance("a", may(2), may(4)))
+    (late,) = await bill(db, graduated(), instance("b", may(2), may(4)), of=june())
+    assert await correction_candidates(db, frozenset(), "2022-05") == []
+    await replace_facts(db, instance("a", may(2), may(3)))
+    assert await correct(db) is not None
+    assert await misbilled(db) == []
+    assert late in await correction_candidates(db, frozenset(), "2022-05")
+    assert await correct(db, late) is not None

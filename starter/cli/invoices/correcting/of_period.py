@@ -54,7 +54,16 @@ async def _planned(corrector: Corrector, key: str, refused: dict[str, str]) -> C
 
 
 async def _corrected(corrector: Corrector, keys: list[str], refused: dict[str, str]) -> list[CorrectionResult]:
-    """Correct each invoice as it is planned in its turn: places in a month depend on the ones before."""
+    """Correct the invoices until none is left to correct: each can leave places in a month that another one takes."""
+    results: list[CorrectionResult] = []
+    while True:
+        found = await _corrected_in_turn(corrector, keys, refused)
+        results += found
+        if not any(each.made for each in found):
+            return results
+
+
+async def _corrected_in_turn(corrector: Corrector, keys: list[str], refused: dict[str, str]) -> list[CorrectionResult]:
     results = []
     for key in keys:
         if key in refused or (plan := await _planned(corrector, key, refused)) is None:
