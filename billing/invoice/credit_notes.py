@@ -100,7 +100,7 @@ class CreditOrder:
 
 @dataclass(frozen=True)
 class LineShare:
-    """An instance's share of an invoice line: its time there times its quantity, with the line's rate and price."""
+    """An instance's time on an invoice line, times its quantity, with the rate and price at which it is owed."""
 
     line_no: int
     quantity_us: Decimal
@@ -174,17 +174,19 @@ def instance_parts(
     credited: Mapping[int, int],
     left: Mapping[int, int],
 ) -> dict[int, int]:
-    """Return the minor units to credit by line: each share, priced and rounded once, less what was already `credited`.
+    """Return the minor units to credit by line: its shares, priced and rounded once, less what was already `credited`.
 
     A line is never credited more than it has `left`, and by multiples of the currency's step alone.
     """
-    parts: dict[int, int] = {}
+    owed: dict[int, Decimal] = {}
     for share in shares:
-        credits = rate_credits(share.quantity_us, share.credits_per_minute)
-        amount = to_minor(EXACT.multiply(credits, share.price_per_credit), currency)
-        part = creditable(min(amount - credited.get(share.line_no, 0), left[share.line_no]), currency)
+        price = EXACT.multiply(rate_credits(share.quantity_us, share.credits_per_minute), share.price_per_credit)
+        owed[share.line_no] = EXACT.add(owed.get(share.line_no, Decimal(0)), price)
+    parts: dict[int, int] = {}
+    for line_no, price in owed.items():
+        part = creditable(min(to_minor(price, currency) - credited.get(line_no, 0), left[line_no]), currency)
         if part > 0:
-            parts[share.line_no] = part
+            parts[line_no] = part
     return parts
 
 

@@ -50,14 +50,43 @@ GROUP BY l.line_no, l.amount
 ORDER BY l.line_no;
 
 -- name: shares
--- An instance's time on each line of an invoice, times its quantity.
-SELECT l.line_no, l.credits_per_minute, l.price_per_credit,
-       sum(extract(epoch FROM upper(c.during) - lower(c.during)) * 1000000 * c.quantity) AS quantity_us
-FROM claim AS c
-JOIN invoice_line AS l ON (l.invoice_id, l.line_no) = (c.invoice_id, c.line_no)
-WHERE c.invoice_id = :invoice_id AND c.instance_id = :instance_id
-GROUP BY l.line_no, l.credits_per_minute, l.price_per_credit
-ORDER BY l.line_no;
+-- An instance's time on each line of an invoice, times its quantity, at the line's prices. If its last correction prices
+-- some of the time lower, that price counts: the difference is credited already. Of what was cut, nothing is owed.
+WITH corrected AS (
+    SELECT l.workspace_class, l.credits_per_minute, l.price_per_credit,
+           tstzrange(l.rate_from, lead(l.rate_from) OVER (PARTITION BY l.workspace_class ORDER BY l.rate_from)) AS during
+    FROM correction_line AS l
+    WHERE l.kind = 'usage'
+      AND l.correction_id = (
+          SELECT id FROM correction WHERE invoice_id = :invoice_id ORDER BY ordinal DESC LIMIT 1
+      )
+),
+claimed AS (
+    SELECT line_no, during, quantity, corrected_class, corrected_quantity
+    FROM claim
+    WHERE invoice_id = :invoice_id AND instance_id = :instance_id
+    UNION ALL
+    SELECT line_no, CAST('empty' AS tstzrange), quantity, NULL, NULL
+    FROM claim_history
+    WHERE invoice_id = :invoice_id AND instance_id = :instance_id AND reason = 'corrected'
+)
+SELECT l.line_no, owed.credits_per_minute, owed.price_per_credit,
+       coalesce(sum(extract(epoch FROM upper(owed.during) - lower(owed.during)) * 1000000 * owed.quantity), 0)
+           AS quantity_us
+FROM claimed AS c
+JOIN invoice_line AS l ON l.invoice_id = :invoice_id AND l.line_no = c.line_no
+LEFT JOIN corrected AS k ON k.workspace_class = coalesce(c.corrected_class, l.workspace_class) AND k.during && c.during
+CROSS JOIN LATERAL (
+    SELECT priced.*, coalesce(c.during * k.during, c.during) AS during
+    FROM (
+        VALUES (l.credits_per_minute, l.price_per_credit, c.quantity),
+               (k.credits_per_minute, k.price_per_credit, coalesce(c.corrected_quantity, c.quantity))
+    ) AS priced (credits_per_minute, price_per_credit, quantity)
+    ORDER BY credits_per_minute * price_per_credit * quantity
+    LIMIT 1
+) AS owed
+GROUP BY l.line_no, owed.credits_per_minute, owed.price_per_credit
+ORDER BY l.line_no, owed.credits_per_minute, owed.price_per_credit;
 
 -- name: credited_of_instance
 SELECT p.line_no, CAST(sum(p.amount) AS bigint) AS amount
