@@ -7,6 +7,7 @@ from typing import Any
 
 from billing.invoice.record import InvoiceLineRecord, InvoiceRecord
 from billing.money import format_amount
+from billing.pricing.rating import LineKind
 from billing.report.canonical import format_credits, format_instant
 from starter.cli import output
 from starter.words import lines
@@ -69,8 +70,11 @@ def _offset(each: CorrectionRecord) -> str:
 
 
 def _print_bills(record: InvoiceRecord, last: CorrectionRecord) -> None:
-    """Print the lines as billed and as corrected, with the same class and rate next to each other."""
-    billed = {_identity(line): line for line in record.lines}
+    """Print the lines as billed and as corrected, with the same class and rate next to each other.
+
+    What the invoice charges for the corrections of others stays: these lines are on neither side.
+    """
+    billed = {_identity(line): line for line in record.lines if line.rated.kind is not LineKind.ADJUSTMENT}
     corrected = {_identity(line): line for line in last.lines}
     table = output.make_table("", "Line", "Rate from", "Billed", "Corrected", right=("Billed", "Corrected"))
     for identity in {**billed, **corrected}:
