@@ -16,11 +16,7 @@ from sources.errors import Failure, SourceError
 from sources.files.rows import Picker, distinct
 from sources.reading import SourcePage, now, parse_page
 from sources.sql.connection import SqlConnection
-from sources.sql.mysql import MysqlConnection
-from sources.sql.mysql_url import parse_mysql_url
-from sources.sql.postgres import PostgresConnection
 from sources.sql.query import FIRST
-from sources.sql.sqlite import SqliteConnection
 from sources.urls import database_of, sqlite_path
 
 T = TypeVar("T")
@@ -137,14 +133,22 @@ def open_sql(source: SqlSource, arrived: Callable[[], datetime] = now) -> Iterat
 
 
 def _connect(source: SqlSource) -> SqlConnection:
+    """Connect by the driver of the URL's scheme. Only that one is imported: each costs a worker's start."""
     url = source.url.read()
     try:
         match database_of(url):
             case "postgresql":
+                from sources.sql.postgres import PostgresConnection
+
                 return PostgresConnection(url, source.timeout, source.zone)
             case "mysql":
+                from sources.sql.mysql import MysqlConnection
+                from sources.sql.mysql_url import parse_mysql_url
+
                 return MysqlConnection(parse_mysql_url(url), source.timeout, source.zone)
             case "sqlite":
+                from sources.sql.sqlite import SqliteConnection
+
                 return SqliteConnection(sqlite_path(url, source.url.folder), source.zone)
     except SourceError as error:
         raise SourceError(error.failure, f"{source.place}: {error}") from error
